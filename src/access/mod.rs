@@ -1,0 +1,1 @@
+//! Guarded MCP servers and who may use them.

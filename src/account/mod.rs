@@ -1,0 +1,1 @@
+//! People: users, passwords, sessions, personal tokens and what slows guessing.

@@ -1,0 +1,1 @@
+//! What the appliance does, for pages, API, command line and upkeep alike; synchronous.

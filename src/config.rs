@@ -1,0 +1,1 @@
+//! Every option: name, default, one sentence.

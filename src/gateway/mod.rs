@@ -1,0 +1,1 @@
+//! Admission of MCP requests: bearer to verified token to decision, and the challenges.

@@ -1,0 +1,1 @@
+//! Signing keys: their states, rotation, sealing and the published JWKS.

@@ -1,0 +1,3 @@
+//! The executable: calls the command line and turns its result into an exit code.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The built-in MCP server and its tools.

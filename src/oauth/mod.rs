@@ -1,0 +1,1 @@
+//! OAuth 2.1 decisions: requests, clients, redirects, PKCE, resources, scopes, metadata, errors.

@@ -1,0 +1,1 @@
+//! The wiring: open the store, build the App, serve, shut down.

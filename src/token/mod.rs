@@ -1,0 +1,1 @@
+//! Signed tokens: claims, the JWS format, issuing, verifying (the hot path) and revocation.

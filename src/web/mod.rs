@@ -1,0 +1,1 @@
+//! OAuth endpoints and pages.

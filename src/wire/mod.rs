@@ -1,0 +1,1 @@
+//! What the routers share: paths, extractors, limits, headers, running operations off the reactor.

@@ -1,0 +1,1 @@
+//! Behaviour of the whole appliance; one binary, a module per behaviour family.
