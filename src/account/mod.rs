@@ -1,1 +1,8 @@
 //! People: users, passwords, sessions, personal tokens and what slows guessing.
+
+pub mod password;
+
+pub mod session;
+pub mod throttle;
+pub mod usage;
+pub mod user;

@@ -1,0 +1,153 @@
+//! Is this password good enough, and is it the right one?
+//!
+//! Argon2id (RFC 9106) at OWASP's 19 MiB, two passes, one lane: tens of milliseconds of one core. Callers run it off the
+//! reactor, a few at a time. A sign-in for an unknown name verifies against [`PasswordHash::nobody`], so that it takes
+//! as long as any other.
+
+use crate::entropy::{Entropy, random_bytes};
+use crate::secret::Secret;
+use argon2::password_hash::phc;
+use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use argon2::{Algorithm, Argon2, Params, Version};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Fewest characters of a password.
+pub const MIN_PASSWORD: usize = 8;
+/// Most characters of a password: more would only cost time.
+pub const MAX_PASSWORD: usize = 128;
+
+const MEMORY_KIB: u32 = 19 * 1024;
+const PASSES: u32 = 2;
+const LANES: u32 = 1;
+
+/// A password that may be set: long enough, not one of the most common, not its owner's name.
+#[derive(Debug, Clone)]
+pub struct NewPassword(Secret<String>);
+
+/// Why a password may not be set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum WeakPassword {
+    /// Outside of 8 to 128 characters.
+    #[error("A password has {MIN_PASSWORD} to {MAX_PASSWORD} characters.")]
+    Length,
+    /// Among the first that a stranger would try.
+    #[error("This password is one of the most common. Choose another, such as four random words.")]
+    Common,
+    /// Made of the user's own name.
+    #[error("The password must not be the user name. Choose another, such as four random words.")]
+    Name,
+}
+
+impl NewPassword {
+    /// Judges a password that the user called `canonical_name` wants to set.
+    pub fn parse(text: &str, canonical_name: &str) -> Result<Self, WeakPassword> {
+        if !(MIN_PASSWORD..=MAX_PASSWORD).contains(&text.chars().count()) {
+            return Err(WeakPassword::Length);
+        }
+        let lower = text.to_lowercase();
+        let core = lower.trim_matches(|c: char| c.is_ascii_digit() || c.is_ascii_punctuation());
+        let repeated = lower.chars().all(|c| lower.starts_with(c));
+        if repeated || COMMON.lines().any(|common| common == lower || common == core) {
+            return Err(WeakPassword::Common);
+        }
+        if !canonical_name.is_empty() && (lower == canonical_name || core == canonical_name) {
+            return Err(WeakPassword::Name);
+        }
+        Ok(Self(Secret::new(text.to_owned())))
+    }
+
+    /// What to store.
+    pub fn hash(&self, entropy: &dyn Entropy) -> PasswordHash {
+        let salt: [u8; 16] = random_bytes(entropy);
+        let hash: phc::PasswordHash = argon2()
+            .hash_password_with_salt(self.0.expose().as_bytes(), &salt)
+            .expect("lengths and parameters are within Argon2's limits");
+        PasswordHash(hash.to_string())
+    }
+}
+
+/// A password's Argon2id hash in PHC string form.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PasswordHash(String);
+
+impl PasswordHash {
+    /// The hash of a password that nobody knows: for names that do not exist.
+    pub fn nobody() -> Self {
+        let salt = "a2V5d2FyZG5vYm9keQ";
+        let hash = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+        Self(format!("$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p={LANES}${salt}${hash}"))
+    }
+
+    /// Whether `typed` is the password. Costs tens of milliseconds whatever the answer; over-long input costs nothing.
+    pub fn verify(&self, typed: &str) -> bool {
+        if typed.chars().count() > MAX_PASSWORD {
+            return false;
+        }
+        let Ok(hash) = phc::PasswordHash::new(&self.0) else { return false };
+        argon2().verify_password(typed.as_bytes(), &hash).is_ok()
+    }
+
+    /// Made with other parameters than today's: to be made anew at the next sign-in.
+    pub fn is_outdated(&self) -> bool {
+        !self.0.starts_with(&format!("$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p={LANES}$"))
+    }
+}
+
+impl fmt::Debug for PasswordHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PasswordHash")
+    }
+}
+
+fn argon2() -> Argon2<'static> {
+    let params = Params::new(MEMORY_KIB, PASSES, LANES, None).expect("the parameters are constants within range");
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+}
+
+/// What guessing tries first, at least eight characters or the stem of such; one a line, lower case.
+const COMMON: &str = include_str!("common_passwords.txt");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entropy::SeededEntropy;
+
+    #[test]
+    fn the_right_password_and_no_other_is_accepted() {
+        let hash = NewPassword::parse("correct horse battery", "ada").unwrap().hash(&SeededEntropy::new(1));
+        assert!(hash.verify("correct horse battery"));
+        assert!(!hash.verify("correct horse battery "));
+        assert!(!hash.verify(""));
+        assert!(!hash.verify(&"x".repeat(MAX_PASSWORD + 1)));
+        assert!(!hash.is_outdated());
+        assert_eq!(format!("{hash:?}"), "PasswordHash");
+    }
+
+    #[test]
+    fn nobody_has_a_readable_hash_that_no_password_opens() {
+        let nobody = PasswordHash::nobody();
+        assert!(phc::PasswordHash::new(&nobody.0).is_ok());
+        assert!(!nobody.verify("password"));
+        assert!(!nobody.is_outdated());
+        assert!(PasswordHash("$argon2id$v=19$m=4096,t=3,p=1$c2FsdHNhbHQ$AAAA".to_owned()).is_outdated());
+    }
+
+    #[test]
+    fn weak_passwords_are_refused() {
+        let cases = [
+            ("short", WeakPassword::Length),
+            (&"x".repeat(129), WeakPassword::Length),
+            ("password", WeakPassword::Common),
+            ("Password123!", WeakPassword::Common),
+            ("aaaaaaaaaa", WeakPassword::Common),
+            ("12345678", WeakPassword::Common),
+            ("lovelace", WeakPassword::Name),
+            ("LOVELACE2026", WeakPassword::Name),
+        ];
+        for (text, why) in cases {
+            assert_eq!(NewPassword::parse(text, "lovelace").err(), Some(why), "{text}");
+        }
+        assert!(NewPassword::parse("ein gutes Paßwort", "lovelace").is_ok());
+    }
+}
