@@ -89,6 +89,8 @@ macro_rules! define_ids {
 define_ids! {
     /// A person with an account.
     UserId = "usr";
+    /// An OAuth client that this server gave its id; other clients are known by a URL ([`crate::oauth`] knows both).
+    RegisteredClientId = "cli";
     /// What a user has allowed one client.
     GrantId = "grt";
     /// A signing key; its text is the `kid` of JOSE headers.
