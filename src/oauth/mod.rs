@@ -1,3 +1,10 @@
 //! OAuth 2.1 decisions: requests, clients, redirects, PKCE, resources, scopes, metadata, errors.
 
+pub mod issuer;
+pub mod scope;
+pub mod resource;
+pub mod redirect_uri;
+pub mod pkce;
+pub mod client;
+pub mod error;
 pub mod special_use;
