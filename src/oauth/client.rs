@@ -184,6 +184,8 @@ pub struct ClientMetadata {
     pub redirect_uris: Vec<RedirectUri>,
     /// `token_endpoint_auth_method`.
     pub auth_method: AuthMethod,
+    /// Further methods that it may use (`token_endpoint_auth_methods_supported` of a metadata document, MCP SEP-3149).
+    pub more_auth_methods: Vec<AuthMethod>,
     /// `grant_types` that this server knows; a client that named none has both.
     pub grant_types: Vec<GrantType>,
     /// `application_type`.
@@ -217,6 +219,7 @@ impl ClientMetadata {
             name,
             redirect_uris,
             auth_method: AuthMethod::None,
+            more_auth_methods: Vec::new(),
             grant_types: GrantType::ALL.to_vec(),
             application_type: None,
             scope: None,
@@ -259,6 +262,15 @@ impl Client {
     /// May it use this grant type?
     pub fn may_use(&self, grant_type: GrantType) -> bool {
         self.metadata.grant_types.contains(&grant_type)
+    }
+
+    /// May it prove itself in this way? Whoever has a secret may send it in the header or in the form: some clients do not
+    /// keep to the place that they registered.
+    pub fn may_authenticate_with(&self, method: AuthMethod) -> bool {
+        let ClientMetadata { auth_method, more_auth_methods, .. } = &self.metadata;
+        *auth_method == method
+            || more_auth_methods.contains(&method)
+            || (auth_method.has_secret() && method.has_secret())
     }
 
     /// Do all its answers go to this machine? Then anything that runs here could have asked (a warning at consent).
@@ -318,6 +330,26 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_may_come_in_the_header_or_in_the_form() {
+        let mut client = Client {
+            id: ClientId::parse("https://h/client.json").unwrap(),
+            kind: ClientKind::Admin,
+            metadata: ClientMetadata::public(None, Vec::new()),
+            secret: None,
+            created_at: Timestamp::EPOCH,
+            created_by: None,
+        };
+        let allowed = |client: &Client| AuthMethod::ALL.map(|method| client.may_authenticate_with(method));
+        assert_eq!(allowed(&client), [true, false, false, false]);
+        client.metadata.auth_method = AuthMethod::ClientSecretPost;
+        assert_eq!(allowed(&client), [false, true, true, false]);
+        client.metadata.auth_method = AuthMethod::PrivateKeyJwt;
+        assert_eq!(allowed(&client), [false, false, false, true]);
+        client.metadata.more_auth_methods = vec![AuthMethod::None];
+        assert_eq!(allowed(&client), [true, false, false, true]);
+    }
+
+    #[test]
     fn a_client_survives_storage() {
         let redirect = |text| RedirectUri::parse(text).unwrap();
         let mut metadata = ClientMetadata::public(
@@ -341,6 +373,8 @@ mod tests {
         );
 
         assert_eq!(client.display_name(), "https://h/client.json");
+        assert!(client.may_authenticate_with(AuthMethod::None));
+        assert!(!client.may_authenticate_with(AuthMethod::PrivateKeyJwt));
         assert!(!client.is_loopback_only());
         assert!(client.allows_redirect_to(&redirect("http://localhost:9/callback")));
         assert!(!client.allows_redirect_to(&redirect("http://localhost:9/callback/")));
