@@ -7,4 +7,6 @@ pub mod redirect_uri;
 pub mod pkce;
 pub mod client;
 pub mod error;
+pub mod client_assertion;
+pub mod client_keys;
 pub mod special_use;
