@@ -115,7 +115,7 @@ impl UnverifiedAssertion {
 
     /// Checks it with the client's keys. `audiences`: the issuer and the token endpoint.
     pub fn verify(
-        self,
+        &self,
         keys: &ClientKeys,
         audiences: &[&str],
         now: Timestamp,
@@ -127,7 +127,7 @@ impl UnverifiedAssertion {
         if !keys.verify(self.algorithm, key_id, self.signed.as_bytes(), &self.signature) {
             return Err(AssertionRefusal::Signature);
         }
-        let Claims { aud, jti, exp, nbf, iat, .. } = self.claims;
+        let Claims { aud, jti, exp, nbf, iat, .. } = &self.claims;
         if !aud.0.iter().all(|audience| audiences.contains(&audience.as_str())) {
             return Err(AssertionRefusal::Audience);
         }
@@ -141,7 +141,7 @@ impl UnverifiedAssertion {
         if [nbf, iat].into_iter().flatten().any(|start| start.0 > now + CLOCK_LEEWAY) {
             return Err(AssertionRefusal::NotYet);
         }
-        Ok(ClientAssertion { client: self.client, id: jti, expires })
+        Ok(ClientAssertion { client: self.client.clone(), id: jti.clone(), expires })
     }
 }
 
