@@ -1,1 +1,9 @@
 //! What the routers share: paths, extractors, limits, headers, running operations off the reactor.
+
+pub mod blocking;
+pub mod body;
+pub mod client_address;
+pub mod entry;
+pub mod host_check;
+pub mod limits;
+pub mod request_id;
