@@ -6,4 +6,6 @@ pub mod client_address;
 pub mod entry;
 pub mod host_check;
 pub mod limits;
+pub mod paths;
 pub mod request_id;
+pub mod snippets;

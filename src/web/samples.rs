@@ -1,0 +1,244 @@
+//! Does every page keep the rules that hold for all of them? Renders each view's samples and reads the markup.
+//!
+//! With `KEYWARD_SAMPLES=DIR` the pages are also written there, to be looked at in a browser.
+
+use crate::web::connect::ConnectView;
+use crate::web::dashboard::clients::*;
+use crate::web::dashboard::connections::*;
+use crate::web::dashboard::home::HomeView;
+use crate::web::dashboard::personal_tokens::*;
+use crate::web::dashboard::security::SecurityView;
+use crate::web::dashboard::signing_keys::*;
+use crate::web::error::ErrorView;
+use crate::web::oauth::authorize::{ConsentDoneView, ConsentView};
+use crate::web::sign_in::{LoginProblem, LoginView, LogoutView, SetUpView};
+use askama::Template;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Every page in each of its states: a name and the HTML.
+fn samples() -> Vec<(&'static str, String)> {
+    macro_rules! rendered {
+        ($($name:literal: $view:expr,)*) => { vec![$(($name, $view.render().expect($name))),*] };
+    }
+    let slow = LoginProblem::SlowedDown { seconds: 8 };
+    rendered! {
+        "login": LoginView::sample(),
+        "login-wrong": LoginView::sample_for_client(LoginProblem::Wrong),
+        "login-slow": LoginView::sample_for_client(slow),
+        "login-stale": LoginView::sample_for_client(LoginProblem::Stale),
+        "set-up": SetUpView::sample(),
+        "set-up-refused": SetUpView::sample_refused(),
+        "logout": LogoutView::sample(),
+        "consent": ConsentView::sample(),
+        "consent-loopback": ConsentView::sample_loopback(),
+        "consent-app": ConsentView::sample_app(),
+        "consent-done": ConsentDoneView::sample(),
+        "connect": ConnectView::sample(),
+        "home": HomeView::sample(),
+        "home-empty": HomeView::sample_empty(),
+        "tokens": TokenListView::sample(),
+        "tokens-empty": TokenListView::sample_empty(),
+        "token-new": TokenFormView::sample(),
+        "token-new-refused": TokenFormView::sample_refused(),
+        "token-created": TokenCreatedView::sample(),
+        "token-already-shown": TokenAlreadyShownView::sample(),
+        "token-rename": TokenRenameView::sample(),
+        "token-revoke": TokenRevokeView::sample(),
+        "connections": ConnectionsView::sample(),
+        "connections-empty": ConnectionsView::sample_empty(),
+        "connection-revoke": ConnectionRevokeView::sample(),
+        "connections-revoke-all": ConnectionsRevokeAllView::sample(),
+        "signing-keys": SigningKeysView::sample(),
+        "signing-key-condemn": CondemnKeyView::sample(),
+        "clients": ClientsView::sample(),
+        "clients-empty": ClientsView::sample_empty(),
+        "client-new": ClientFormView::sample(),
+        "client-created": ClientCreatedView::sample(),
+        "client-created-again": ClientCreatedView::sample_again(),
+        "client-pin": ClientPinView::sample(),
+        "client-remove": ClientRemoveView::sample(),
+        "security": SecurityView::sample(),
+        "security-refused": SecurityView::sample_refused(),
+        "error-not-found": ErrorView::not_found(),
+        "error-stale-form": ErrorView::stale_form(),
+        "error-internal": ErrorView::internal().request_id(&"req_0123456789abcdefghjkmnpqrs"),
+        "error-slowed-down": ErrorView::slowed_down(8),
+    }
+}
+
+/// One start tag: its name and attributes.
+#[derive(Debug)]
+struct Element<'a> {
+    tag: &'a str,
+    attributes: BTreeMap<&'a str, &'a str>,
+    inside: Vec<&'a str>,
+}
+
+impl<'a> Element<'a> {
+    fn get(&self, attribute: &str) -> Option<&'a str> {
+        self.attributes.get(attribute).copied()
+    }
+}
+
+const VOID: [&str; 5] = ["meta", "link", "input", "br", "path"];
+
+/// Reads markup as strictly as we write it: every attribute quoted, every element closed in order.
+fn read(html: &str) -> Vec<Element<'_>> {
+    let (mut elements, mut open) = (Vec::new(), Vec::new());
+    let mut rest = html.strip_prefix("<!doctype html>").expect("a doctype");
+    while let Some((_, tail)) = rest.split_once('<') {
+        let mut end = 0;
+        let mut quoted = false;
+        for (place, character) in tail.char_indices() {
+            quoted ^= character == '"';
+            if character == '>' && !quoted {
+                end = place;
+                break;
+            }
+        }
+        let tag = &tail[..end];
+        rest = &tail[end + 1..];
+        if let Some(name) = tag.strip_prefix('/') {
+            assert_eq!(open.pop(), Some(name), "closed in order");
+            continue;
+        }
+        let tag = tag.strip_suffix('/').unwrap_or(tag);
+        let (name, mut text) = tag.split_once(' ').unwrap_or((tag, ""));
+        assert!(name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()), "a tag: {name}");
+        let mut attributes = BTreeMap::new();
+        while !text.trim().is_empty() {
+            text = text.trim_start();
+            let key_end = text.find(['=', ' ']).unwrap_or(text.len());
+            let (key, after) = text.split_at(key_end);
+            let value;
+            if let Some(after) = after.strip_prefix("=\"") {
+                (value, text) = after.split_once('"').expect("a closing quote");
+            } else {
+                assert!(!after.starts_with('='), "{key} is quoted");
+                (value, text) = ("", after);
+            }
+            assert!(attributes.insert(key, value).is_none(), "{key} twice");
+        }
+        elements.push(Element { tag: name, attributes, inside: open.clone() });
+        if !VOID.contains(&name) {
+            open.push(name);
+        }
+    }
+    assert!(open.is_empty(), "everything is closed: {open:?}");
+    elements
+}
+
+/// Runs `check` on the elements of every sample and says on which page it failed.
+fn on_every_page(check: impl Fn(&str, &[Element<'_>])) {
+    for (name, html) in samples() {
+        let checked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| check(&html, &read(&html))));
+        assert!(checked.is_ok(), "on the page {name}");
+    }
+}
+
+#[test]
+fn a_page_has_one_heading_a_title_a_language_and_a_main_part() {
+    on_every_page(|html, elements| {
+        let count = |tag: &str| elements.iter().filter(|element| element.tag == tag).count();
+        assert_eq!((count("h1"), count("title"), count("main")), (1, 1, 1));
+        assert!(html.contains("<html lang=\"en\">"));
+        let skip = elements.iter().find(|element| element.tag == "a").unwrap();
+        assert_eq!(skip.get("href"), Some("#main"));
+        let levels: Vec<_> =
+            elements.iter().filter_map(|element| element.tag.strip_prefix('h')?.parse().ok()).collect();
+        assert!(levels.windows(2).all(|pair: &[u8]| pair[1] <= pair[0] + 1), "no level is left out: {levels:?}");
+    });
+}
+
+#[test]
+fn ids_are_unique_and_references_lead_somewhere() {
+    on_every_page(|_, elements| {
+        let all: Vec<_> = elements.iter().filter_map(|element| element.get("id")).collect();
+        let ids: BTreeSet<_> = all.iter().copied().collect();
+        assert_eq!(ids.len(), all.len(), "{all:?}");
+        for element in elements {
+            let lists = ["aria-describedby", "aria-labelledby", "for", "data-copy", "data-shows"];
+            for id in lists.iter().filter_map(|list| element.get(list)).flat_map(str::split_whitespace) {
+                assert!(ids.contains(id), "{id}");
+            }
+        }
+    });
+}
+
+#[test]
+fn every_field_has_a_label_and_every_button_a_type() {
+    on_every_page(|_, elements| {
+        let labelled: BTreeSet<_> = elements.iter().filter_map(|element| element.get("for")).collect();
+        for element in elements {
+            match element.tag {
+                "button" => assert!(matches!(element.get("type"), Some("submit" | "button"))),
+                "input" if element.get("type") == Some("hidden") || element.get("hidden").is_some() => {}
+                "input" | "select" | "textarea" => {
+                    let wrapped = element.inside.contains(&"label");
+                    assert!(wrapped || labelled.contains(element.get("id").expect("an id")), "{element:?}");
+                }
+                _ => {}
+            }
+        }
+    });
+}
+
+#[test]
+fn every_form_posts_with_a_token_to_a_path_of_ours() {
+    on_every_page(|_, elements| {
+        let mut forms = elements.iter().enumerate().filter(|(_, element)| element.tag == "form").peekable();
+        while let Some((start, form)) = forms.next() {
+            let end = forms.peek().map_or(elements.len(), |(next, _)| *next);
+            assert_eq!(form.get("method"), Some("post"));
+            assert!(form.get("action").unwrap().starts_with('/'));
+            let tokens = elements[start..end].iter().filter(|element| element.get("name") == Some("form_token"));
+            assert_eq!(tokens.filter(|token| token.get("value") != Some("")).count(), 1);
+        }
+    });
+}
+
+#[test]
+fn nothing_is_inline_and_nothing_comes_from_elsewhere() {
+    on_every_page(|_, elements| {
+        for element in elements {
+            assert_ne!(element.tag, "style");
+            assert!(element.attributes.keys().all(|key| *key != "style" && !key.starts_with("on")), "{element:?}");
+            let loaded = match element.tag {
+                "script" | "img" => Some(element.get("src").expect("a source")),
+                "link" => element.get("href"),
+                _ => None,
+            };
+            assert!(loaded.is_none_or(|url| url.starts_with("/assets/")), "{loaded:?}");
+        }
+    });
+}
+
+#[test]
+fn what_others_typed_stays_text() {
+    let mut hostile = 0;
+    for (name, html) in samples() {
+        assert!(!html.contains("<script>") && !html.contains("<i>") && !html.contains("<b>"), "{name}");
+        hostile += usize::from(html.contains("&#60;script&#62;"));
+    }
+    assert!(hostile >= 3, "some samples do contain markup");
+}
+
+#[test]
+fn a_page_with_everything_it_loads_is_light() {
+    let assets: usize = ["assets/app.css", "assets/app.js", "assets/icons/key.svg"]
+        .iter()
+        .map(|path| std::fs::read(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap().len())
+        .sum();
+    for (name, html) in samples() {
+        assert!(html.len() + assets < 60_000, "{name} weighs {} + {assets} bytes", html.len());
+    }
+}
+
+#[test]
+fn samples_can_be_looked_at() {
+    let Ok(directory) = std::env::var("KEYWARD_SAMPLES") else { return };
+    let directory = std::path::Path::new(&directory);
+    for (name, html) in samples() {
+        std::fs::write(directory.join(name).with_extension("html"), html).unwrap();
+    }
+}

@@ -1,0 +1,130 @@
+//! Where does everything live? Every path of the HTTP surface, once; routers, pages and documents take it from here.
+//!
+//! A constant with `{…}` is a router's pattern; the function of the same name makes the path of one thing.
+
+use crate::id::{GrantId, KeyId, TokenId};
+
+/// The built-in MCP server, or the one that the configuration puts there.
+pub const MCP: &str = "/mcp";
+/// Each further guarded server.
+pub const MCP_SERVER: &str = "/mcp/{server}";
+/// Protected-resource metadata (RFC 9728 §3); a server's own path follows.
+pub const PROTECTED_RESOURCE: &str = "/.well-known/oauth-protected-resource";
+/// Authorization-server metadata (RFC 8414 §3).
+pub const AUTHORIZATION_SERVER: &str = "/.well-known/oauth-authorization-server";
+/// The public signing keys (RFC 7517 §5).
+pub const JWKS: &str = "/.well-known/jwks.json";
+/// Authorization endpoint (RFC 6749 §3.1): consent.
+pub const AUTHORIZE: &str = "/authorize";
+/// Token endpoint (RFC 6749 §3.2).
+pub const TOKEN: &str = "/token";
+/// Dynamic registration (RFC 7591 §3).
+pub const REGISTER: &str = "/register";
+/// A registration that its client reads again (RFC 7592 §2).
+pub const REGISTRATION: &str = "/register/{client_id}";
+/// Token revocation (RFC 7009 §2).
+pub const REVOKE: &str = "/revoke";
+/// Token introspection (RFC 7662 §2).
+pub const INTROSPECT: &str = "/introspect";
+
+/// Is the process alive?
+pub const HEALTHZ: &str = "/healthz";
+/// May requests be sent here?
+pub const READYZ: &str = "/readyz";
+/// Style, script and icons, under content-hashed names.
+pub const ASSETS: &str = "/assets/{*path}";
+
+/// First account, with the one-time secret.
+pub const SET_UP: &str = "/setup";
+/// Sign in.
+pub const LOGIN: &str = "/login";
+/// Sign out.
+pub const LOGOUT: &str = "/logout";
+
+/// The dashboard's first page.
+pub const DASHBOARD: &str = "/dashboard";
+/// API keys: the user's personal tokens.
+pub const PERSONAL_TOKENS: &str = "/dashboard/api-keys";
+/// Make a personal token; `?name=&expiry=&server=` fill the form in.
+pub const PERSONAL_TOKEN_NEW: &str = "/dashboard/api-keys/new";
+/// Rename one.
+pub const PERSONAL_TOKEN_RENAME: &str = "/dashboard/api-keys/{id}/rename";
+/// Revoke one.
+pub const PERSONAL_TOKEN_REVOKE: &str = "/dashboard/api-keys/{id}/revoke";
+/// Connected apps: the user's grants.
+pub const CONNECTIONS: &str = "/dashboard/connections";
+/// Revoke one.
+pub const CONNECTION_REVOKE: &str = "/dashboard/connections/{id}/revoke";
+/// Revoke every one.
+pub const CONNECTIONS_REVOKE_ALL: &str = "/dashboard/connections/revoke-all";
+/// Signing keys (admin).
+pub const SIGNING_KEYS: &str = "/dashboard/signing-keys";
+/// Rotate now.
+pub const SIGNING_KEYS_ROTATE: &str = "/dashboard/signing-keys/rotate";
+/// Condemn one.
+pub const SIGNING_KEY_CONDEMN: &str = "/dashboard/signing-keys/{id}/condemn";
+/// Registered clients (admin).
+pub const CLIENTS: &str = "/dashboard/clients";
+/// Register one by hand.
+pub const CLIENT_NEW: &str = "/dashboard/clients/new";
+/// Pin a client metadata document.
+pub const CLIENT_PIN: &str = "/dashboard/clients/pin";
+/// Remove one; which one says `?client_id=`, since an id may be a URL.
+pub const CLIENT_REMOVE: &str = "/dashboard/clients/remove";
+/// Password and sessions.
+pub const SECURITY: &str = "/dashboard/security";
+/// Change the password.
+pub const SECURITY_PASSWORD: &str = "/dashboard/security/password";
+/// End every session.
+pub const SECURITY_SIGN_OUT_EVERYWHERE: &str = "/dashboard/security/sign-out-everywhere";
+
+/// [`PERSONAL_TOKEN_RENAME`] of one token.
+pub fn personal_token_rename(id: &TokenId) -> String {
+    format!("{PERSONAL_TOKENS}/{id}/rename")
+}
+
+/// [`PERSONAL_TOKEN_REVOKE`] of one token.
+pub fn personal_token_revoke(id: &TokenId) -> String {
+    format!("{PERSONAL_TOKENS}/{id}/revoke")
+}
+
+/// [`CONNECTION_REVOKE`] of one grant.
+pub fn connection_revoke(id: &GrantId) -> String {
+    format!("{CONNECTIONS}/{id}/revoke")
+}
+
+/// [`SIGNING_KEY_CONDEMN`] of one key.
+pub fn signing_key_condemn(id: &KeyId) -> String {
+    format!("{SIGNING_KEYS}/{id}/condemn")
+}
+
+/// [`CLIENT_REMOVE`] of one client.
+pub fn client_remove(client_id: &str) -> String {
+    let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("client_id", client_id).finish();
+    format!("{CLIENT_REMOVE}?{query}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_of_one_thing_fits_its_pattern() {
+        let token = TokenId::from_bytes([7; 16]);
+        let fits = |pattern: &str, id: &str| pattern.replace("{id}", id);
+        assert_eq!(personal_token_rename(&token), fits(PERSONAL_TOKEN_RENAME, &token.to_string()));
+        assert_eq!(personal_token_revoke(&token), fits(PERSONAL_TOKEN_REVOKE, &token.to_string()));
+        let grant = GrantId::from_bytes([7; 16]);
+        assert_eq!(connection_revoke(&grant), fits(CONNECTION_REVOKE, &grant.to_string()));
+        let key = KeyId::from_bytes([7; 16]);
+        assert_eq!(signing_key_condemn(&key), fits(SIGNING_KEY_CONDEMN, &key.to_string()));
+    }
+
+    #[test]
+    fn a_client_is_named_in_the_query() {
+        assert_eq!(
+            client_remove("https://claude.ai/a?b=c&d"),
+            "/dashboard/clients/remove?client_id=https%3A%2F%2Fclaude.ai%2Fa%3Fb%3Dc%26d"
+        );
+    }
+}
