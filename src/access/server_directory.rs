@@ -1,0 +1,100 @@
+//! Which server does this path, name or resource mean? An immutable list, replaced as a whole when servers change.
+//!
+//! Invariant: names, paths and resources are each unique, so an answer is never a choice.
+
+use crate::access::server::{GuardedServer, ServerName};
+use crate::oauth::resource::ResourceUri;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// The guarded servers.
+#[derive(Debug, Default)]
+pub struct ServerDirectory {
+    servers: Vec<Arc<GuardedServer>>,
+    by_path: HashMap<String, usize>,
+    by_name: HashMap<ServerName, usize>,
+    by_resource: HashMap<ResourceUri, usize>,
+}
+
+/// Two servers want the same name, path or resource.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the servers {0} and {1} have the same name or path; rename one of them")]
+pub struct SharedPlace(pub ServerName, pub ServerName);
+
+impl ServerDirectory {
+    /// A directory of `servers`, in this order.
+    pub fn new(servers: impl IntoIterator<Item = GuardedServer>) -> Result<Self, SharedPlace> {
+        let mut directory = Self::default();
+        for server in servers {
+            let place = directory.servers.len();
+            let others = [
+                directory.by_path.insert(server.path.clone(), place),
+                directory.by_name.insert(server.name.clone(), place),
+                directory.by_resource.insert(server.resource.clone(), place),
+            ];
+            if let Some(other) = others.into_iter().flatten().next() {
+                return Err(SharedPlace(directory.servers[other].name.clone(), server.name));
+            }
+            directory.servers.push(Arc::new(server));
+        }
+        Ok(directory)
+    }
+
+    /// The server at exactly this path.
+    pub fn by_path(&self, path: &str) -> Option<&Arc<GuardedServer>> {
+        self.by_path.get(path).map(|place| &self.servers[*place])
+    }
+
+    /// The server with this name.
+    pub fn by_name(&self, name: &ServerName) -> Option<&Arc<GuardedServer>> {
+        self.by_name.get(name).map(|place| &self.servers[*place])
+    }
+
+    /// The server that is this resource.
+    pub fn by_resource(&self, resource: &ResourceUri) -> Option<&Arc<GuardedServer>> {
+        self.by_resource.get(resource).map(|place| &self.servers[*place])
+    }
+
+    /// All servers, in their order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Arc<GuardedServer>> {
+        self.servers.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::server::ServerKind;
+    use crate::oauth::issuer::Issuer;
+
+    fn server(name: &str, main: bool) -> GuardedServer {
+        let issuer = Issuer::parse("https://h").unwrap();
+        let make = if main { GuardedServer::main } else { GuardedServer::further };
+        make(&issuer, ServerName::parse(name).unwrap(), name, ServerKind::Builtin).unwrap()
+    }
+
+    #[test]
+    fn a_server_is_found_by_path_name_and_resource() {
+        let directory = ServerDirectory::new([server("keyward", true), server("files", false)]).unwrap();
+        let files = ServerName::parse("files").unwrap();
+        assert_eq!(directory.by_path("/mcp/files").unwrap().name, files);
+        assert_eq!(directory.by_name(&files).unwrap().path, "/mcp/files");
+        let resource = ResourceUri::parse("https://H/mcp/files/").unwrap();
+        assert_eq!(directory.by_resource(&resource).unwrap().name, files);
+        assert_eq!(directory.iter().map(|server| server.path.as_str()).collect::<Vec<_>>(), ["/mcp", "/mcp/files"]);
+
+        for elsewhere in ["", "/", "/mcp/", "/mcp/files/", "/MCP", "/mcp/other"] {
+            assert!(directory.by_path(elsewhere).is_none(), "{elsewhere}");
+        }
+    }
+
+    #[test]
+    fn two_servers_do_not_share_a_place() {
+        let shared = |first, second| ServerDirectory::new([first, second]).unwrap_err().to_string();
+        assert_eq!(
+            shared(server("a", true), server("b", true)),
+            "the servers a and b have the same name or path; rename one of them"
+        );
+        assert!(ServerDirectory::new([server("a", true), server("a", false)]).is_err());
+    }
+}

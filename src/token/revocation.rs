@@ -1,0 +1,266 @@
+//! Which tokens are no good although they are genuine? Revocations (RFC 7009) and the set of them that every request asks.
+//!
+//! Invariants: an operation commits a [`RevocationEntry`] to the store first, publishes it here second, and answers third.
+//! The set only grows until entries expire: [`RevocationSet::merge`] takes what the store has and drops nothing, so a
+//! refresh that read the store a moment too early cannot undo what was just published. An entry outlives every token that
+//! it speaks of. Reading takes no lock and never waits for a writer. Condemned keys are not here: they are in the key ring.
+
+use crate::clock::{Timestamp, minutes};
+use crate::id::{GrantId, TokenId, UserId};
+use crate::token::claims::Claims;
+use crate::token::refusal::RevokedBy;
+use papaya::HashMap;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// A statement that tokens are no longer good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Revocation {
+    /// This token.
+    Token(TokenId),
+    /// Every token under this grant.
+    Grant(GrantId),
+    /// Every token of this user that was issued before a moment.
+    User {
+        /// Whose tokens.
+        user: UserId,
+        /// The moment. Tokens know only the second in which they were issued: those of this very second are refused
+        /// too. See [`RevocationSet::issue_time`] for tokens that are made right afterwards.
+        issued_before: Timestamp,
+    },
+}
+
+/// A revocation as the store keeps it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RevocationEntry {
+    /// What is revoked.
+    pub revocation: Revocation,
+    /// When it was.
+    pub revoked_at: Timestamp,
+    /// When the last token that it speaks of is over for every verifier; then the entry may go.
+    pub expires_at: Timestamp,
+}
+
+/// By how much an entry outlives its tokens: more than the largest leeway and a token's rounding to the next second.
+const MARGIN: Duration = minutes(10);
+
+impl RevocationEntry {
+    /// Revokes the token `id`, which would expire at `token_expires_at`.
+    pub fn token(id: TokenId, token_expires_at: Timestamp, now: Timestamp) -> Self {
+        Self { revocation: Revocation::Token(id), revoked_at: now, expires_at: token_expires_at + MARGIN }
+    }
+
+    /// Revokes what was issued under the grant `id`; its access tokens live at most `access_token_life`.
+    pub fn grant(id: GrantId, access_token_life: Duration, now: Timestamp) -> Self {
+        Self { revocation: Revocation::Grant(id), revoked_at: now, expires_at: now + access_token_life + MARGIN }
+    }
+
+    /// Revokes every token of `user` that was issued until `now`; tokens live at most `max_token_life`.
+    pub fn user(user: UserId, max_token_life: Duration, now: Timestamp) -> Self {
+        let revocation = Revocation::User { user, issued_before: now };
+        Self { revocation, revoked_at: now, expires_at: now + max_token_life + MARGIN }
+    }
+}
+
+/// The revocations that count now, in memory.
+#[derive(Debug, Default)]
+pub struct RevocationSet {
+    tokens: HashMap<TokenId, Timestamp>,
+    grants: HashMap<GrantId, Timestamp>,
+    users: HashMap<UserId, UserRevocation>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct UserRevocation {
+    issued_before: Timestamp,
+    expires_at: Timestamp,
+}
+
+impl RevocationSet {
+    /// A set that revokes nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Makes `entry` count, from the very next request on. Call it after the entry is committed.
+    ///
+    /// Two entries about the same thing become the stricter of both.
+    pub fn publish(&self, entry: &RevocationEntry) {
+        let expires_at = entry.expires_at;
+        match entry.revocation {
+            Revocation::Token(id) => {
+                self.tokens.pin().update_or_insert(id, |old| expires_at.max(*old), expires_at);
+            }
+            Revocation::Grant(id) => {
+                self.grants.pin().update_or_insert(id, |old| expires_at.max(*old), expires_at);
+            }
+            Revocation::User { user, issued_before } => {
+                let new = UserRevocation { issued_before, expires_at };
+                let stricter = |old: &UserRevocation| UserRevocation {
+                    issued_before: old.issued_before.max(issued_before),
+                    expires_at: old.expires_at.max(expires_at),
+                };
+                self.users.pin().update_or_insert(user, stricter, new);
+            }
+        }
+    }
+
+    /// Publishes all that the store has: at the start, before the listener opens, and in every refresh.
+    pub fn merge(&self, entries: impl IntoIterator<Item = RevocationEntry>) {
+        for entry in entries {
+            self.publish(&entry);
+        }
+    }
+
+    /// What revokes a token with these claims, if anything does.
+    pub fn covers(&self, claims: &Claims) -> Option<RevokedBy> {
+        if self.tokens.pin().contains_key(&claims.id) {
+            return Some(RevokedBy::Token);
+        }
+        if claims.grant().is_some_and(|grant| self.grants.pin().contains_key(&grant)) {
+            return Some(RevokedBy::Grant);
+        }
+        let users = self.users.pin();
+        let revocation = users.get(&claims.user)?;
+        let too_old = claims.issued_at.unix_seconds() <= revocation.issued_before.unix_seconds();
+        too_old.then_some(RevokedBy::User)
+    }
+
+    /// The moment to write into a token that is made for `user` at `now`: `now`, or the second after a revocation of the
+    /// same second, which would hit the new token otherwise. At most one second ahead while the clock runs forward; the
+    /// verifier's leeway is never less.
+    pub fn issue_time(&self, user: UserId, now: Timestamp) -> Timestamp {
+        let users = self.users.pin();
+        let next =
+            |revocation: &UserRevocation| Timestamp::from_unix_seconds(revocation.issued_before.unix_seconds() + 1);
+        users.get(&user).map_or(now, |revocation| now.max(next(revocation)))
+    }
+
+    /// Drops what no longer matters at `now`.
+    pub fn expire(&self, now: Timestamp) {
+        self.tokens.pin().retain(|_, expires_at| now < *expires_at);
+        self.grants.pin().retain(|_, expires_at| now < *expires_at);
+        self.users.pin().retain(|_, revocation| now < revocation.expires_at);
+    }
+
+    /// How many revocations count.
+    pub fn len(&self) -> usize {
+        self.tokens.len() + self.grants.len() + self.users.len()
+    }
+
+    /// Whether none counts.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::{days, hours};
+    use crate::oauth::client::ClientId;
+    use crate::oauth::scope::ScopeSet;
+    use crate::token::claims::{Audience, TokenKind};
+
+    const NOW: Timestamp = Timestamp::from_unix_millis(1_790_000_000_400);
+    const USER: UserId = UserId::from_bytes([1; 16]);
+    const GRANT: GrantId = GrantId::from_bytes([2; 16]);
+    const TOKEN: TokenId = TokenId::from_bytes([3; 16]);
+
+    fn claims(issued_at: Timestamp) -> Claims {
+        Claims {
+            id: TOKEN,
+            user: USER,
+            kind: TokenKind::Access { client: ClientId::parse("https://client.example/c").unwrap(), grant: GRANT },
+            audience: Audience::EveryServer,
+            scopes: ScopeSet::mcp(),
+            issued_at: Timestamp::from_unix_seconds(issued_at.unix_seconds()),
+            expires_at: issued_at + hours(1),
+        }
+    }
+
+    #[test]
+    fn each_kind_of_revocation_covers_its_tokens_and_no_others() {
+        let another = [
+            RevocationEntry::token(TokenId::from_bytes([9; 16]), NOW + hours(1), NOW),
+            RevocationEntry::grant(GrantId::from_bytes([9; 16]), hours(1), NOW),
+            RevocationEntry::user(UserId::from_bytes([9; 16]), days(365), NOW),
+        ];
+        for (entry, by) in [
+            (RevocationEntry::token(TOKEN, NOW + hours(1), NOW), RevokedBy::Token),
+            (RevocationEntry::grant(GRANT, hours(1), NOW), RevokedBy::Grant),
+            (RevocationEntry::user(USER, days(365), NOW), RevokedBy::User),
+        ] {
+            let set = RevocationSet::new();
+            set.merge(another);
+            assert_eq!(set.covers(&claims(NOW)), None);
+            set.publish(&entry);
+            assert_eq!(set.covers(&claims(NOW)), Some(by));
+            assert_eq!(set.len(), 4);
+        }
+    }
+
+    #[test]
+    fn the_revocation_of_a_user_spares_what_is_issued_afterwards() {
+        let set = RevocationSet::new();
+        assert_eq!(set.issue_time(USER, NOW), NOW);
+        set.publish(&RevocationEntry::user(USER, days(365), NOW));
+
+        assert_eq!(set.covers(&claims(NOW - days(300))), Some(RevokedBy::User));
+        assert_eq!(set.covers(&claims(NOW)), Some(RevokedBy::User), "the same second");
+        let reissued = set.issue_time(USER, NOW);
+        assert_eq!(set.covers(&claims(reissued)), None, "issued right afterwards");
+        assert!(reissued.since(NOW) <= Duration::from_secs(1));
+        let later = NOW + hours(1);
+        assert_eq!(set.issue_time(USER, later), later);
+    }
+
+    #[test]
+    fn a_refresh_from_the_store_takes_nothing_back() {
+        let set = RevocationSet::new();
+        set.publish(&RevocationEntry::token(TOKEN, NOW + hours(1), NOW));
+        set.publish(&RevocationEntry::user(USER, days(365), NOW));
+        set.merge([]);
+        set.merge([RevocationEntry::user(USER, days(1), NOW - days(2))]);
+        assert_eq!(set.covers(&claims(NOW)), Some(RevokedBy::Token));
+        set.expire(NOW + days(2));
+        assert_eq!(set.covers(&claims(NOW)), Some(RevokedBy::User));
+    }
+
+    #[test]
+    fn an_entry_outlives_the_tokens_it_speaks_of() {
+        let set = RevocationSet::new();
+        let expiry = NOW + hours(1);
+        set.publish(&RevocationEntry::token(TOKEN, expiry, NOW));
+        set.publish(&RevocationEntry::grant(GRANT, hours(1), NOW));
+        set.publish(&RevocationEntry::user(USER, hours(1), NOW));
+
+        set.expire(expiry + minutes(9));
+        assert_eq!(set.len(), 3);
+        set.expire(expiry + minutes(10));
+        assert!(set.is_empty());
+    }
+
+    #[test]
+    fn readers_and_writers_do_not_wait_for_one_another() {
+        let set = RevocationSet::new();
+        std::thread::scope(|scope| {
+            for thread in 0..4_u8 {
+                let set = &set;
+                scope.spawn(move || {
+                    for step in 0..=255_u8 {
+                        let mut id = [thread; 16];
+                        id[15] = step;
+                        set.publish(&RevocationEntry::token(TokenId::from_bytes(id), NOW + hours(1), NOW));
+                        set.expire(NOW);
+                        assert_eq!(
+                            set.covers(&Claims { id: TokenId::from_bytes(id), ..claims(NOW) }),
+                            Some(RevokedBy::Token)
+                        );
+                    }
+                });
+            }
+        });
+        assert_eq!(set.len(), 4 * 256);
+    }
+}
