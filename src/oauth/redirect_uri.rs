@@ -157,7 +157,7 @@ impl RedirectUri {
                     return Err(RedirectUriError::NotLoopback);
                 }
             }
-            _ => check_private_use(&scheme, &parts)?,
+            _ => check_private_use(text, &scheme, &parts)?,
         }
         check_path(parts.path)?;
         Ok(Self(text.to_owned()))
@@ -223,9 +223,10 @@ impl RedirectUri {
     pub fn with_parameters(&self, parameters: &[(&str, &str)]) -> String {
         let mut url = self.0.clone();
         for (name, value) in parameters {
-            url.push(if !url.contains('?') { '?' } else { '&' });
-            if url.ends_with("?&") || url.ends_with("&&") {
-                url.pop();
+            match url.split_once('?') {
+                None => url.push('?'),
+                Some((_, query)) if query.is_empty() || query.ends_with('&') => {}
+                Some(_) => url.push('&'),
             }
             push_encoded(&mut url, name);
             url.push('=');
@@ -316,7 +317,7 @@ fn check_authority(authority: &str) -> Result<(), RedirectUriError> {
 
 /// `scheme:/path` or `scheme://authority/path` with a scheme that is an application's own (RFC 8252 §7.1). A scheme without
 /// a dot is accepted, because clients in use have one (`cursor`).
-fn check_private_use(scheme: &str, parts: &Parts<'_>) -> Result<(), RedirectUriError> {
+fn check_private_use(text: &str, scheme: &str, parts: &Parts<'_>) -> Result<(), RedirectUriError> {
     let refused = REFUSED_SCHEMES.contains(&scheme)
         || REFUSED_SCHEME_PREFIXES.iter().any(|prefix| scheme.starts_with(prefix))
         || scheme.len() < 2;
@@ -325,7 +326,8 @@ fn check_private_use(scheme: &str, parts: &Parts<'_>) -> Result<(), RedirectUriE
     }
     let authority = parts.authority.unwrap_or_default();
     check_authority(authority)?;
-    if authority.is_empty() && parts.path.is_empty() { Err(RedirectUriError::Host) } else { Ok(()) }
+    let empty = authority.is_empty() && parts.path.is_empty();
+    if empty || Url::parse(text).is_err() { Err(RedirectUriError::Host) } else { Ok(()) }
 }
 
 /// No dot segments after any of three rounds of decoding, in which an encoded slash divides and `;` ends a segment.
@@ -368,3 +370,6 @@ impl<'de> serde::Deserialize<'de> for RedirectUri {
         Self::parse(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
     }
 }
+
+#[cfg(test)]
+mod tests;
