@@ -166,7 +166,7 @@ impl GrantType {
     }
 }
 
-/// What kind of application (OpenID Connect Registration §2, `application_type`). Kept and echoed; nothing is decided by it.
+/// What kind of application (OIDC Registration §2, `application_type`). Kept and echoed; nothing is decided by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum ApplicationType {
     /// `web`.

@@ -67,11 +67,11 @@ error_codes! {
     AccessDenied = "access_denied", 403;
     /// Only `code` is answered (RFC 6749 §4.1.2.1).
     UnsupportedResponseType = "unsupported_response_type", 400;
-    /// `prompt=none`, but the person has to be asked (OpenID Connect Core §3.1.2.6).
+    /// `prompt=none`, but the person has to be asked (OIDC Core §3.1.2.6).
     InteractionRequired = "interaction_required", 400;
-    /// The `request` parameter is not read (OpenID Connect Core §6.1).
+    /// The `request` parameter is not read (OIDC Core §6.1).
     RequestNotSupported = "request_not_supported", 400;
-    /// The `request_uri` parameter is not read (OpenID Connect Core §6.2).
+    /// The `request_uri` parameter is not read (OIDC Core §6.2).
     RequestUriNotSupported = "request_uri_not_supported", 400;
     /// Too many requests: try again later (status 429, RFC 6585 §4).
     SlowDown = "slow_down", 429;

@@ -7,6 +7,7 @@ pub mod redirect_uri;
 pub mod pkce;
 pub mod client;
 pub mod error;
+pub mod authorization;
 pub mod client_keys;
 pub mod client_assertion;
 pub mod client_authentication;

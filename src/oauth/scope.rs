@@ -117,6 +117,14 @@ impl ScopeSet {
         Self(self.iter().filter(|name| other.contains(name)).collect::<Vec<_>>().join(" ").into())
     }
 
+    /// This set and [`OFFLINE_ACCESS`]; of a set that was asked for together with it, so that [`MAX_SCOPES`] holds.
+    #[must_use]
+    pub(super) fn with_offline_access(&self) -> Self {
+        let mut names: Vec<_> = self.iter().filter(|own| *own != OFFLINE_ACCESS).chain([OFFLINE_ACCESS]).collect();
+        names.sort_unstable();
+        Self(names.join(" ").into())
+    }
+
     /// This set without one scope.
     #[must_use]
     pub fn without(&self, name: &str) -> Self {
@@ -223,6 +231,9 @@ mod tests {
         assert_eq!(set.intersection(&ScopeSet::parse("x mcp:read").unwrap()).as_str(), "mcp:read");
         assert_eq!(set.without(OFFLINE_ACCESS).as_str(), "mcp:read");
         assert_eq!(set.without("mcp").as_str(), set.as_str());
+        assert_eq!(set.with_offline_access(), set);
+        assert_eq!(ScopeSet::parse("a z").unwrap().with_offline_access().as_str(), "a offline_access z");
+        assert_eq!(ScopeSet::empty().with_offline_access().as_str(), OFFLINE_ACCESS);
     }
 
     #[test]
