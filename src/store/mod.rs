@@ -10,8 +10,12 @@
 //! [`Unavailable::Failed`], where it cannot be known); a missing, replaced or damaged database is never taken for an
 //! empty one; nothing of redb leaves this folder. All of it blocks: the edges call it off the reactor.
 
+mod directory;
 mod error;
+mod file_store;
+mod files;
 mod key;
+mod open_error;
 mod overlay;
 mod queue;
 mod record;
@@ -23,14 +27,17 @@ pub mod tables;
 #[cfg(test)]
 mod tests;
 
+pub use directory::{DataDirectory, OpenedData};
 pub use error::{StoreError, Unavailable};
 pub use key::{AsKey, FixedWidth, Key, MAX_KEY_BYTES, PrefixOf, decode_key, encode_key};
+pub use open_error::OpenError;
 pub use record::{MAX_RECORD_BYTES, Record, UnreadableRecord, decode_body, decode_record, encode_record};
 pub use table::{Scan, Table};
 pub use transaction::{ReadTx, Reads, WriteTx};
 
 use queue::Queue;
 use redb::{Builder, Database, DatabaseError, backends::InMemoryBackend};
+use std::fs::File;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use std::thread::{JoinHandle, ThreadId};
@@ -59,6 +66,8 @@ struct Shared {
     failed: AtomicBool,
     commits: AtomicU64,
     jobs: AtomicU64,
+    /// The lock on the data directory, released after the database is closed.
+    directory: Mutex<Option<File>>,
 }
 
 /// What the store has done since it was opened.
@@ -87,6 +96,7 @@ impl Store {
             failed: AtomicBool::new(false),
             commits: AtomicU64::new(0),
             jobs: AtomicU64::new(0),
+            directory: Mutex::new(None),
         });
         let for_writer = Arc::clone(&shared);
         let writer = std::thread::Builder::new()
@@ -96,6 +106,11 @@ impl Store {
             .expect("the system gives one thread at start-up");
         let writer_id = writer.thread().id();
         Self(Arc::new(Handle { shared, writer: Mutex::new(Some(writer)), writer_id }))
+    }
+
+    /// Holds a directory's lock until the database is closed.
+    fn keep_until_closed(&self, lock: File) {
+        *self.0.shared.directory.lock().unwrap_or_else(PoisonError::into_inner) = Some(lock);
     }
 
     /// Runs `look` on the database as it is now. Waits for no writer and for the disk only where a page is not cached.
@@ -158,11 +173,14 @@ impl Handle {
             let _ = writer.join();
         }
         let database = self.shared.database.write().unwrap_or_else(PoisonError::into_inner).take();
-        database.map_or(Ok(()), |database| match database.close() {
+        let closed = database.map_or(Ok(()), |database| match database.close() {
             Ok(()) => Ok(()),
             Err(DatabaseError::Storage(_)) if self.shared.has_failed() => Err(Unavailable::Failed.into()),
             Err(error) => Err(StoreError::engine(error)),
-        })
+        });
+        let lock = self.shared.directory.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(lock);
+        closed
     }
 }
 

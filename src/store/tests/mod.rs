@@ -1,5 +1,8 @@
 //! Behaviour of the store as a whole; each file's own details are tested beside it.
 
+mod directory;
+mod faults;
+
 use super::*;
 use crate::id::UserId;
 use proptest::prelude::*;
