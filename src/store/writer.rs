@@ -159,7 +159,7 @@ fn run_jobs(shared: &Shared, group: &mut [Box<dyn Job>]) -> Result<BTreeMap<&'st
     Ok(tx.into_changes())
 }
 
-fn commit(shared: &Shared, tables: BTreeMap<&'static str, Changes>) -> Result<(), String> {
+pub(super) fn commit(shared: &Shared, tables: BTreeMap<&'static str, Changes>) -> Result<(), String> {
     let begun = shared.database().as_ref().map(Database::begin_write);
     let mut tx = begun.ok_or("the database is closed")?.map_err(|error| error.to_string())?;
     tx.set_two_phase_commit(true);

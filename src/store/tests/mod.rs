@@ -280,42 +280,79 @@ fn store_scan(tx: &impl Reads, step: &Step) -> Vec<((u8, u64), u8)> {
     rows.into_iter().map(|((user, at), text)| ((user.as_bytes()[0], at), text.parse().unwrap())).collect()
 }
 
+/// Does the steps to both, comparing what each sees on the way.
+fn run_steps(steps: &[Step], tx: &mut WriteTx, model: &mut Model) -> Result<(), StoreError> {
+    for step in steps {
+        match step {
+            Step::Put(n, at, value) => {
+                model.insert((*n, *at), *value);
+                tx.put(NOTES, &(user(*n), *at), &value.to_string())?;
+            }
+            Step::Remove(n, at) => {
+                let existed = model.remove(&(*n, *at)).is_some();
+                assert_eq!(tx.remove(NOTES, &(user(*n), *at))?, existed);
+            }
+            Step::Scan { .. } => assert_eq!(store_scan(tx, step), model_scan(model, step)),
+        }
+    }
+    Ok(())
+}
+
+fn assert_same(tx: &impl Reads, model: &Model) {
+    for backwards in [false, true] {
+        let all = Step::Scan { prefix: None, after: None, backwards, limit: usize::MAX };
+        assert_eq!(store_scan(tx, &all), model_scan(model, &all));
+    }
+}
+
+fn jobs() -> impl Strategy<Value = Vec<(Vec<Step>, bool)>> {
+    proptest::collection::vec((proptest::collection::vec(step(), 0..12), any::<bool>()), 0..12)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Jobs of random steps, some of which fail at their end, against an ordered map.
+    /// Jobs of random steps, some of which fail at their end, each in a group of its own.
     #[test]
-    fn the_store_behaves_as_an_ordered_map_with_transactions(
-        jobs in proptest::collection::vec((proptest::collection::vec(step(), 0..12), any::<bool>()), 0..12),
-    ) {
+    fn the_store_behaves_as_an_ordered_map_with_transactions(jobs in jobs()) {
         let store = Store::in_memory();
         let mut model = Model::new();
         for (steps, fails) in jobs {
             let mut inside = model.clone();
             let outcome = store.write(move |tx| {
-                for step in &steps {
-                    match step {
-                        Step::Put(n, at, value) => {
-                            inside.insert((*n, *at), *value);
-                            tx.put(NOTES, &(user(*n), *at), &value.to_string())?;
-                        }
-                        Step::Remove(n, at) => {
-                            let existed = inside.remove(&(*n, *at)).is_some();
-                            assert_eq!(tx.remove(NOTES, &(user(*n), *at))?, existed);
-                        }
-                        Step::Scan { .. } => assert_eq!(store_scan(tx, step), model_scan(&inside, step)),
-                    }
-                }
+                run_steps(&steps, tx, &mut inside)?;
                 if fails { Err(StoreError::NestedWrite) } else { Ok(inside) }
             });
             match outcome {
                 Ok(inside) => model = inside,
                 Err(error) => prop_assert_eq!(error, StoreError::NestedWrite),
             }
-            for backwards in [false, true] {
-                let all = Step::Scan { prefix: None, after: None, backwards, limit: usize::MAX };
-                let found = store.read(|tx| Ok::<_, StoreError>(store_scan(tx, &all))).unwrap();
-                prop_assert_eq!(found, model_scan(&model, &all));
+            assert_same(&store.0.shared.snapshot().unwrap(), &model);
+        }
+    }
+
+    /// The same jobs in one group, over rows that were there before.
+    #[test]
+    fn jobs_of_one_group_see_those_before_them_that_did_not_fail(first in jobs(), group in jobs()) {
+        let store = Store::in_memory();
+        let mut model = Model::new();
+        let mut tx = WriteTx::new(store.0.shared.snapshot().unwrap());
+        for (jobs, last) in [(first, false), (group, true)] {
+            for (steps, fails) in jobs {
+                let mut inside = model.clone();
+                run_steps(&steps, &mut tx, &mut inside).unwrap();
+                if fails {
+                    tx.roll_back();
+                } else {
+                    tx.keep();
+                    model = inside;
+                }
+                assert_same(&tx, &model);
+            }
+            if !last {
+                writer::commit(&store.0.shared, tx.into_changes()).unwrap();
+                tx = WriteTx::new(store.0.shared.snapshot().unwrap());
+                assert_same(&tx, &model);
             }
         }
     }
