@@ -52,7 +52,7 @@ pub enum ClientCredentials {
 /// A client that has proved itself as its registration asks. Made only here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuthenticatedClient {
-    client: Client,
+    client: Box<Client>,
     method: AuthMethod,
 }
 
@@ -152,7 +152,7 @@ impl ClientCredentials {
                 return Ok(Authentication::NeedsKeys(Box::new(PendingAssertion { client, assertion })));
             }
         }
-        Ok(Authentication::Done(AuthenticatedClient { client, method }))
+        Ok(Authentication::Done(AuthenticatedClient { client: Box::new(client), method }))
     }
 }
 
@@ -169,7 +169,7 @@ impl AuthenticatedClient {
 
     /// The client, for keeping.
     pub fn into_client(self) -> Client {
-        self.client
+        *self.client
     }
 }
 
@@ -187,7 +187,10 @@ impl PendingAssertion {
         now: Timestamp,
     ) -> Result<(AuthenticatedClient, ClientAssertion), AssertionRefusal> {
         let assertion = self.assertion.verify(keys, audiences, now)?;
-        Ok((AuthenticatedClient { client: self.client.clone(), method: AuthMethod::PrivateKeyJwt }, assertion))
+        Ok((
+            AuthenticatedClient { client: Box::new(self.client.clone()), method: AuthMethod::PrivateKeyJwt },
+            assertion,
+        ))
     }
 }
 
