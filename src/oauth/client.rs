@@ -175,6 +175,16 @@ pub enum ApplicationType {
     Native,
 }
 
+impl ApplicationType {
+    /// The registered name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Web => "web",
+            Self::Native => "native",
+        }
+    }
+}
+
 /// What a client says about itself (RFC 7591 §2), parsed. Kept in the store: plain fields only.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct ClientMetadata {

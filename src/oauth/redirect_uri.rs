@@ -6,6 +6,7 @@
 //! before registration and before every authorization request, so that nothing reaches a comparison unparsed. A text that
 //! a browser would repair (dot segments, backslashes, odd IP notations, user names) is refused, never repaired.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 use url::Url;
@@ -206,6 +207,14 @@ impl RedirectUri {
                 }
                 _ => false,
             }
+    }
+
+    /// The text without its port if it is http on loopback: equal for URIs that match each other.
+    pub fn without_loopback_port(&self) -> Cow<'_, str> {
+        match self.loopback_port() {
+            Some(port) if !port.is_empty() => Cow::Owned([&self.0[..port.start], &self.0[port.end..]].concat()),
+            _ => Cow::Borrowed(&self.0),
+        }
     }
 
     /// Where `:port` stands in an http URI on loopback: an empty range behind the host if no port is written.

@@ -5,6 +5,7 @@
 
 use crate::clock::Timestamp;
 use crate::id::{GrantId, InstanceId, KeyId, SessionId, TokenId, UserId};
+use crate::oauth::registration::MetadataDigest;
 use crate::secret::TokenDigest;
 
 /// The longest key, in bytes, its version byte included.
@@ -79,7 +80,7 @@ macro_rules! keys_of_bytes {
     )*};
 }
 
-keys_of_bytes! { UserId GrantId KeyId TokenId SessionId InstanceId TokenDigest }
+keys_of_bytes! { UserId GrantId KeyId TokenId SessionId InstanceId TokenDigest MetadataDigest }
 
 /// The key of a table with one row.
 impl Key for () {
