@@ -1,0 +1,188 @@
+//! What has a person allowed one client? The grant: made by consent, ended by revocation, and what every code, refresh
+//! token and access token of that consent points to.
+//!
+//! Neighbours: [`super::authorization_code`] and [`super::refresh_token`] are what a client trades in under a grant. A person
+//! may have many grants for one client (another machine, another account of the client): none ends another.
+
+use super::authorization::AuthorizationRequest;
+use super::client::{Client, ClientId, GrantType};
+use super::redirect_uri::RedirectUri;
+use super::resource::ResourceUri;
+use super::scope::{self, ScopeSet};
+use crate::clock::Timestamp;
+use crate::id::{GrantId, UserId};
+
+/// What a user has allowed one client.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Grant {
+    /// Its name; access tokens carry it.
+    pub id: GrantId,
+    /// Who allowed it.
+    pub user: UserId,
+    /// To whom.
+    pub client: ClientId,
+    /// The client's name as the person saw it; what the client calls itself later does not change it.
+    pub client_name: String,
+    /// For which server.
+    pub resource: ResourceUri,
+    /// To do what.
+    pub scopes: ScopeSet,
+    /// Where the answer went.
+    pub redirect_uri: RedirectUri,
+    /// When.
+    pub created_at: Timestamp,
+    /// When it ended, if it has.
+    pub revoked_at: Option<Timestamp>,
+}
+
+impl Grant {
+    /// What `user` allows by approving `request` of `client` now.
+    pub fn approved(
+        id: GrantId,
+        user: UserId,
+        client: &Client,
+        request: &AuthorizationRequest,
+        now: Timestamp,
+    ) -> Self {
+        debug_assert!(request.is_addressed_by(client), "the caller has checked the request again");
+        Self {
+            id,
+            user,
+            client: client.id.clone(),
+            client_name: client.display_name().to_owned(),
+            resource: request.resource().clone(),
+            scopes: request.scopes().clone(),
+            redirect_uri: request.redirect_uri().clone(),
+            created_at: now,
+            revoked_at: None,
+        }
+    }
+
+    /// Does it still hold?
+    pub const fn is_live(&self) -> bool {
+        self.revoked_at.is_none()
+    }
+
+    /// The grant, ended. The first end counts.
+    #[must_use]
+    pub fn revoke(mut self, now: Timestamp) -> Self {
+        self.revoked_at.get_or_insert(now);
+        self
+    }
+
+    /// Is every resource that a token request names (RFC 8707 §2.2) the one of this grant? None is right too: older clients
+    /// leave it out.
+    pub fn is_for_each(&self, resources: &[&str]) -> bool {
+        resources.iter().all(|text| ResourceUri::parse(text).is_ok_and(|resource| resource == self.resource))
+    }
+}
+
+/// Does the redeemer of a code get a refresh token?
+///
+/// Yes, if the client's grant types include `refresh_token` or `offline_access` was granted. Registration and documents
+/// that name no grant types are read as naming both, so only a client that names `authorization_code` alone and does not
+/// ask for `offline_access` goes without.
+pub fn gets_refresh_token(client: &Client, granted: &ScopeSet) -> bool {
+    client.may_use(GrantType::RefreshToken) || granted.contains(scope::OFFLINE_ACCESS)
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::oauth::client::{ClientKind, ClientMetadata};
+    use crate::oauth::client_authentication::{
+        AuthenticatedClient, Authentication, ClientCredentials, ClientParameters,
+    };
+
+    pub const NOW: Timestamp = Timestamp::from_unix_seconds(1_790_000_000);
+
+    pub fn client(id: &str) -> Client {
+        let redirect_uri = RedirectUri::parse("http://localhost/cb").unwrap();
+        Client {
+            id: ClientId::parse(id).unwrap(),
+            kind: ClientKind::Document,
+            metadata: ClientMetadata::public(Some("Client".to_owned()), vec![redirect_uri]),
+            secret: None,
+            created_at: NOW,
+            created_by: None,
+        }
+    }
+
+    pub fn authenticated(id: &str) -> AuthenticatedClient {
+        let form = ClientParameters { client_id: Some(id), ..ClientParameters::default() };
+        match ClientCredentials::parse(None, form).unwrap().against(client(id)).unwrap() {
+            Authentication::Done(client) => client,
+            Authentication::NeedsKeys(_) => unreachable!("a public client"),
+        }
+    }
+
+    pub fn grant(client: &str) -> Grant {
+        Grant {
+            id: GrantId::from_bytes([1; 16]),
+            user: UserId::from_bytes([2; 16]),
+            client: ClientId::parse(client).unwrap(),
+            client_name: "Client".to_owned(),
+            resource: ResourceUri::parse("https://mcp.example/mcp").unwrap(),
+            scopes: ScopeSet::parse("mcp files:read offline_access").unwrap(),
+            redirect_uri: RedirectUri::parse("http://localhost:8787/cb").unwrap(),
+            created_at: NOW,
+            revoked_at: None,
+        }
+    }
+
+    pub fn survives_storage<T>(value: &T)
+    where
+        T: serde::Serialize + serde::de::DeserializeOwned + PartialEq + std::fmt::Debug,
+    {
+        let config = bincode::config::standard();
+        let stored = bincode::serde::encode_to_vec(value, config).unwrap();
+        let (read, length) = bincode::serde::decode_from_slice::<T, _>(&stored, config).unwrap();
+        assert_eq!((&read, length), (value, stored.len()));
+    }
+
+    #[test]
+    fn the_first_end_of_a_grant_counts() {
+        let grant = grant("https://a.example/c");
+        assert!(grant.is_live());
+        let ended = grant.revoke(NOW).revoke(NOW + crate::clock::days(1));
+        assert_eq!(ended.revoked_at, Some(NOW));
+        assert!(!ended.is_live());
+        survives_storage(&ended);
+    }
+
+    #[test]
+    fn a_token_request_may_name_the_resource_of_the_grant_only() {
+        let grant = grant("https://a.example/c");
+        for (resources, right) in [
+            (&[][..], true),
+            (&["https://mcp.example/mcp"], true),
+            (&["HTTPS://mcp.example:443/mcp/", "https://mcp.example/mcp"], true),
+            (&["https://mcp.example"], false),
+            (&["https://mcp.example/mcp/files"], false),
+            (&["https://mcp.example/mcp", "https://other.example"], false),
+            (&["mcp"], false),
+            (&[""], false),
+        ] {
+            assert_eq!(grant.is_for_each(resources), right, "{resources:?}");
+        }
+    }
+
+    #[test]
+    fn refresh_tokens_are_for_whoever_did_not_decline_them() {
+        use GrantType::{AuthorizationCode, RefreshToken};
+        for (grant_types, scopes, gets) in [
+            (&GrantType::ALL[..], "mcp", true),
+            (&[RefreshToken], "mcp", true),
+            (&[AuthorizationCode], "mcp", false),
+            (&[AuthorizationCode], "mcp offline_access", true),
+        ] {
+            let mut client = client("https://a.example/c");
+            client.metadata.grant_types = grant_types.to_vec();
+            assert_eq!(
+                gets_refresh_token(&client, &ScopeSet::parse(scopes).unwrap()),
+                gets,
+                "{grant_types:?} {scopes}"
+            );
+        }
+    }
+}
