@@ -23,14 +23,6 @@ for (const button of document.querySelectorAll("[data-copy]")) {
   });
 }
 
-// A field that only one choice of a list needs.
-for (const list of document.querySelectorAll("[data-shows]")) {
-  const field = document.getElementById(list.dataset.shows);
-  const show = () => (field.hidden = list.value !== list.dataset.showsWhen);
-  list.addEventListener("change", show);
-  show();
-}
-
 // The exact moment in the reader's own time zone.
 for (const time of document.querySelectorAll("time[datetime]")) {
   time.title = new Date(time.dateTime).toLocaleString("en-GB", { dateStyle: "long", timeStyle: "long" });

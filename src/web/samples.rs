@@ -157,7 +157,7 @@ fn ids_are_unique_and_references_lead_somewhere() {
         let ids: BTreeSet<_> = all.iter().copied().collect();
         assert_eq!(ids.len(), all.len(), "{all:?}");
         for element in elements {
-            let lists = ["aria-describedby", "aria-labelledby", "for", "data-copy", "data-shows"];
+            let lists = ["aria-describedby", "aria-labelledby", "for", "data-copy"];
             for id in lists.iter().filter_map(|list| element.get(list)).flat_map(str::split_whitespace) {
                 assert!(ids.contains(id), "{id}");
             }
