@@ -19,4 +19,3 @@ pub mod client_authentication;
 pub mod grant;
 pub mod authorization_code;
 pub mod refresh_token;
-pub mod special_use;
