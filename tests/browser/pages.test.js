@@ -1,0 +1,163 @@
+// Is every page good to look at and to use: light, dark, at phone width, and for a screen reader?
+//
+// Each page is opened in each look. It must not log an error, not scroll sideways, and have no finding of axe-core.
+// With KEYWARD_SCREENSHOTS naming a folder, each is saved there to be looked at.
+
+import { strict as assert } from "node:assert";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import axe from "axe-core";
+import { freePort, scratchFolder, startFixture, startServe } from "../interop/support/appliance.js";
+import { heading, looks, openChromium, picture, signIn, withPerson } from "./support/chromium.js";
+import { newApplication } from "./support/client.js";
+
+let appliance;
+let unfurnished;
+let folder;
+let browser;
+before(async () => {
+  folder = await scratchFolder("pages");
+  appliance = await startFixture();
+  unfurnished = await startServe({ dataDir: join(folder.path, "data"), port: await freePort() });
+  browser = await openChromium();
+  await furnish();
+});
+after(async () => {
+  await browser?.close();
+  await unfurnished?.stop();
+  await appliance?.stop();
+  await folder?.remove();
+});
+
+/** Gives the lists something to show: tokens in several states and two connected apps. */
+async function furnish() {
+  await withPerson(browser, {}, async ({ page }) => {
+    await page.goto(`${appliance.url}/login`);
+    await signIn(page, appliance);
+    await heading(page, "Home");
+    for (const name of ["Claude Code on the laptop", "Backup script", "An old one with a rather long name for a narrow screen"]) {
+      await page.goto(`${appliance.url}/dashboard/api-keys`);
+      await page.getByRole("link", { name: "New token" }).first().click();
+      await page.getByLabel("Name").fill(name);
+      await page.getByLabel("Works for").selectOption({ index: 0 });
+      await page.getByRole("button", { name: "Create the token" }).click();
+      await heading(page, `“${name}” is ready`);
+    }
+    await page.goto(`${appliance.url}/dashboard/api-keys`);
+    await page.getByRole("row", { name: "An old one" }).getByRole("link", { name: /^Revoke/ }).click();
+    await page.getByRole("button", { name: "Revoke this token" }).click();
+    for (const name of ["Inspector", "An editor with a long name"]) {
+      const application = await newApplication(appliance.mcpUrl, { name });
+      await page.goto(await application.asks());
+      await page.getByRole("button", { name: "Allow", exact: true }).click();
+      await heading(page, "Back at the client");
+      await application.finish(await application.cameBack()).then((client) => client.close());
+      application.close();
+    }
+  });
+}
+
+const dashboard = (path) => (page) => page.goto(`${appliance.url}/dashboard${path}`);
+const follow = (path, link) => async (page) => {
+  await page.goto(`${appliance.url}/dashboard${path}`);
+  await page.getByRole("link", { name: link }).first().click();
+};
+
+/** Pages for somebody who is not signed in. */
+const outside = {
+  login: (page) => page.goto(`${appliance.url}/login`),
+  connect: (page) => page.goto(appliance.mcpUrl),
+  "set-up": (page) => page.goto(unfurnished.setupUrl),
+  "set-up-refused": (page) => page.goto(`${appliance.url}/setup`),
+  "not-found": (page) => page.goto(`${appliance.url}/no-such-page`),
+  "authorize-refused": (page) => page.goto(`${appliance.url}/authorize?client_id=cli_unknown&response_type=code`),
+};
+
+/** Pages for the admin, each by the way a person takes to it. */
+const inside = {
+  home: dashboard(""),
+  "tokens-list": dashboard("/api-keys"),
+  "tokens-new": follow("/api-keys", "New token"),
+  "tokens-created": async (page) => {
+    await follow("/api-keys", "New token")(page);
+    await page.getByLabel("Name").fill(`Picture ${Math.random().toString(36).slice(2)}`);
+    await page.getByRole("button", { name: "Create the token" }).click();
+    await heading(page, /is ready/);
+  },
+  "tokens-rename": follow("/api-keys", /^Rename/),
+  "tokens-revoke": follow("/api-keys", /^Revoke/),
+  "connections-list": dashboard("/connections"),
+  "connections-revoke": follow("/connections", /^Revoke Inspector/),
+  "connections-revoke-all": follow("/connections", "Revoke all"),
+  security: dashboard("/security"),
+  "clients-list": dashboard("/clients"),
+  "clients-new": dashboard("/clients/new"),
+  "clients-pin": dashboard("/clients/pin"),
+  "keys-list": follow("", "Signing keys"),
+  "keys-condemn": async (page) => {
+    await follow("", "Signing keys")(page);
+    await page.getByRole("link", { name: /^Condemn/ }).first().click();
+  },
+  consent: async (page) => {
+    const application = await newApplication(appliance.mcpUrl, { name: "Picture of a client" });
+    await page.goto(await application.asks());
+    await heading(page, /^Allow /);
+    application.close();
+  },
+  "consent-document": async (page) => {
+    const application = await newApplication(appliance.mcpUrl, {
+      name: "Claude Code",
+      clientId: "https://claude.ai/oauth/claude-code-client-metadata",
+      host: "localhost",
+    });
+    await page.goto(await application.asks());
+    await heading(page, /^Allow /);
+    application.close();
+  },
+};
+
+for (const [lookName, look] of Object.entries(looks)) {
+  test(`pages before signing in, ${lookName}`, () =>
+    withPerson(browser, { look }, async ({ page, forgive }) => {
+      forgive(/status of 4\d\d/);
+      await judge(page, outside, lookName);
+    }));
+
+  test(`pages of the dashboard and consent, ${lookName}`, () =>
+    withPerson(browser, { look }, async ({ page }) => {
+      await page.goto(`${appliance.url}/login`);
+      await signIn(page, appliance);
+      await heading(page, "Home");
+      await judge(page, inside, lookName);
+    }));
+}
+
+/** Opens each page and gathers every finding before failing, so that one run tells all. */
+async function judge(page, pages, lookName) {
+  const findings = [];
+  for (const [name, open] of Object.entries(pages)) {
+    try {
+      await open(page);
+      await picture(page, `${name}-${lookName}`);
+      findings.push(...(await faults(page)).map((fault) => `${name}: ${fault}`));
+    } catch (error) {
+      findings.push(`${name} at ${page.url()}: ${error.message}`);
+    }
+  }
+  assert.deepEqual(findings, [], findings.join("\n"));
+}
+
+async function faults(page) {
+  const found = [];
+  const { scroll, width } = await page.evaluate(() => ({
+    scroll: document.documentElement.scrollWidth,
+    width: document.documentElement.clientWidth,
+  }));
+  if (scroll > width) found.push(`scrolls sideways: ${scroll} px in a window of ${width} px`);
+  await page.evaluate(axe.source);
+  const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
+  for (const { id, help, nodes } of violations) {
+    found.push(`${id}: ${help}: ${nodes.map((node) => node.html).slice(0, 3).join(" ")}`);
+  }
+  return found;
+}
