@@ -14,7 +14,7 @@ import { startFixture } from "./support/appliance.js";
 import { Person } from "./support/person.js";
 
 const at = (path) => fileURLToPath(new URL(path, import.meta.url));
-const python = process.env.KEYWARD_PYTHON ?? at("../../target/interop-python/bin/python");
+const python = process.env.KEYWARD_PYTHON ?? at("../../target/ci-tools/python/bin/python");
 
 let appliance;
 before(async () => {
