@@ -1,1 +1,0 @@
-//! Every option: name, default, one sentence.

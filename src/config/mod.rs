@@ -1,0 +1,310 @@
+//! How is Keyward set up? Every option: name, default, one sentence.
+//!
+//! [`OPTIONS`] is the table of them, [`load`] reads them from file, variables and flags, [`Settings`] holds them as given,
+//! and [`Config`] is what the appliance runs by: judged, and put into each module's own options. Nothing that is wrong is
+//! passed over: start-up refuses with a sentence that says what to do.
+
+mod error;
+mod options;
+mod settings;
+mod sources;
+mod value;
+
+pub use error::ConfigError;
+pub use options::{OPTIONS, OptionDoc};
+pub use settings::Settings;
+pub use sources::{Given, Loaded, Source, load};
+pub use value::{NotASize, NotASpan, Size, Span};
+
+use crate::oauth::issuer::Issuer;
+use crate::secret::MasterSecret;
+use crate::telemetry::LogOptions;
+use crate::upkeep::UpkeepOptions;
+use crate::wire::blocking::BlockingOptions;
+use crate::wire::client_address::{Network, TrustedProxies};
+use crate::wire::host_check::{HostPolicy, OriginPolicy};
+use crate::wire::limits::Limits;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// What the appliance runs by.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The URL under which clients come; every token's `iss`.
+    pub public_url: Issuer,
+    /// Where the database is.
+    pub data_dir: PathBuf,
+    /// The master secret, unless it is the data directory's own.
+    pub master_secret: Option<MasterSecret>,
+    /// The proxies that are believed.
+    pub trusted_proxies: TrustedProxies,
+    /// The host names that are answered.
+    pub hosts: HostPolicy,
+    /// The origins that may call.
+    pub origins: OriginPolicy,
+    /// What callers may send.
+    pub limits: Limits,
+    /// What runs at once.
+    pub blocking: BlockingOptions,
+    /// How often the background tick does what.
+    pub upkeep: UpkeepOptions,
+}
+
+impl Config {
+    /// Judges what was given. `bound` is the address that the server listens on, with its real port.
+    pub fn new(loaded: Loaded, bound: SocketAddr) -> Result<Self, ConfigError> {
+        let Loaded { settings, master_secret, .. } = loaded;
+        let public_url = settings.public_url(bound)?;
+        settings.check_names()?;
+        let master_secret = match master_secret {
+            Some(from_variable) => Some(from_variable),
+            None => settings.master_secret()?,
+        };
+        Ok(Self {
+            hosts: HostPolicy::new(&public_url, &settings.allowed_hosts),
+            origins: OriginPolicy::new(&public_url, &settings.allowed_origins),
+            public_url,
+            data_dir: settings.data_dir.clone(),
+            master_secret,
+            trusted_proxies: settings.trusted_proxies()?,
+            limits: settings.limits()?,
+            blocking: settings.blocking()?,
+            upkeep: settings.upkeep()?,
+        })
+    }
+}
+
+impl Settings {
+    /// The address to listen on.
+    pub fn listen_address(&self) -> Result<SocketAddr, ConfigError> {
+        let numeric = match self.listen.strip_prefix("localhost:") {
+            Some(port) => format!("127.0.0.1:{port}"),
+            None => self.listen.clone(),
+        };
+        numeric.parse().map_err(|_| ConfigError::OutOfRange {
+            key: "listen",
+            problem: format!(
+                "is {:?}; it must be an address and a port such as 127.0.0.1:8080, 0.0.0.0:8080 or [::]:8080",
+                self.listen
+            ),
+        })
+    }
+
+    /// What is logged, and how.
+    pub fn log_options(&self) -> Result<LogOptions, ConfigError> {
+        let filter = self.log.parse().map_err(|problem| out_of_range("log", &self.log, &problem))?;
+        Ok(LogOptions { filter, format: self.log_format })
+    }
+
+    fn public_url(&self, bound: SocketAddr) -> Result<Issuer, ConfigError> {
+        match &self.public_url {
+            Some(text) => Issuer::parse(text).map_err(|problem| out_of_range("public_url", text, &problem)),
+            None if bound.ip().is_loopback() => {
+                let url = format!("http://{bound}");
+                Issuer::parse(&url).map_err(|problem| out_of_range("listen", &url, &problem))
+            }
+            None => Err(ConfigError::PublicUrlMissing { listen: bound }),
+        }
+    }
+
+    fn trusted_proxies(&self) -> Result<TrustedProxies, ConfigError> {
+        let read =
+            |text: &String| text.parse::<Network>().map_err(|problem| out_of_range("trusted_proxies", text, &problem));
+        self.trusted_proxies.iter().map(read).collect::<Result<_, _>>().map(TrustedProxies::new)
+    }
+
+    fn check_names(&self) -> Result<(), ConfigError> {
+        let is_host = |text: &str| {
+            text.parse::<axum::http::uri::Authority>().is_ok_and(|authority| !authority.as_str().contains('@'))
+        };
+        if let Some(text) = self.allowed_hosts.iter().find(|text| !is_host(text)) {
+            return Err(out_of_range("allowed_hosts", text, &"expected a host name such as mcp.lan or mcp.lan:8443"));
+        }
+        let is_origin = |text: &str| {
+            let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+            host.is_some_and(is_host)
+        };
+        if let Some(text) = self.allowed_origins.iter().find(|text| !is_origin(text)) {
+            let expected = "expected an origin such as https://app.example.org, without a path";
+            return Err(out_of_range("allowed_origins", text, &expected));
+        }
+        Ok(())
+    }
+
+    fn limits(&self) -> Result<Limits, ConfigError> {
+        let given = &self.limits;
+        let size = |key, size: Size, least, most| between(key, size, least, most).map(Size::bytes);
+        let span = |key, span: Span, least, most| between(key, span, least, most).map(Span::duration);
+        Ok(Limits {
+            mcp_body: size("limits.mcp_body", given.mcp_body, Size::kib(16), Size::mib(64))?,
+            form_body: size("limits.form_body", given.form_body, Size::kib(16), Size::mib(1))?,
+            registration_body: size("limits.registration_body", given.registration_body, Size::kib(2), Size::kib(64))?,
+            header_bytes: size("limits.header_bytes", given.header_bytes, Size::kib(8), Size::mib(1))?,
+            connections: between("limits.connections", given.connections, 1, 1_000_000)?,
+            header_read_timeout: span(
+                "limits.header_read_timeout",
+                given.header_read_timeout,
+                Span::seconds(1),
+                Span::minutes(5),
+            )?,
+            request_timeout: span(
+                "limits.request_timeout",
+                given.request_timeout,
+                Span::seconds(5),
+                Span::minutes(10),
+            )?,
+            ..Limits::default()
+        })
+    }
+
+    fn blocking(&self) -> Result<BlockingOptions, ConfigError> {
+        let given = &self.limits;
+        Ok(BlockingOptions {
+            operations: between("limits.operations_parallel", given.operations_parallel, 1, 256)?,
+            password_hashing: between("limits.password_hashing_parallel", given.password_hashing_parallel, 1, 64)?,
+            ..BlockingOptions::default()
+        })
+    }
+
+    fn upkeep(&self) -> Result<UpkeepOptions, ConfigError> {
+        let (refresh, flush) = (self.revocation.refresh_every, self.usage.flush_every);
+        Ok(UpkeepOptions {
+            refresh_revocations_every: between(
+                "revocation.refresh_every",
+                refresh,
+                Span::seconds(1),
+                Span::seconds(30),
+            )?
+            .duration(),
+            flush_usage_every: between("usage.flush_every", flush, Span::seconds(1), Span::minutes(10))?.duration(),
+        })
+    }
+
+    /// The secret in `master_secret_file`, if the option is set.
+    fn master_secret(&self) -> Result<Option<MasterSecret>, ConfigError> {
+        let Some(path) = &self.master_secret_file else { return Ok(None) };
+        let problem = |problem: String| ConfigError::MasterSecretFile { path: path.clone(), problem };
+        let metadata = std::fs::metadata(path).map_err(|cause| problem(format!("it cannot be read: {cause}")))?;
+        if !metadata.is_file() {
+            return Err(problem("it is not a file".to_owned()));
+        }
+        if others_may_read(&metadata) {
+            return Err(problem(format!("others may read it; run: chmod 600 {}", path.display())));
+        }
+        let text = std::fs::read_to_string(path).map_err(|cause| problem(format!("it cannot be read: {cause}")))?;
+        let text = crate::secret::Secret::new(text);
+        MasterSecret::parse(text.expose()).map(Some).map_err(|not_one| problem(not_one.to_string()))
+    }
+}
+
+#[cfg(unix)]
+fn others_may_read(metadata: &std::fs::Metadata) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    metadata.permissions().mode() & 0o077 != 0
+}
+
+#[cfg(not(unix))]
+fn others_may_read(_metadata: &std::fs::Metadata) -> bool {
+    false
+}
+
+fn between<T: Copy + PartialOrd + std::fmt::Display>(
+    key: &'static str,
+    value: T,
+    least: T,
+    most: T,
+) -> Result<T, ConfigError> {
+    if least <= value && value <= most {
+        Ok(value)
+    } else {
+        Err(ConfigError::OutOfRange { key, problem: format!("is {value}; it must be {least} to {most}") })
+    }
+}
+
+fn out_of_range(key: &'static str, value: &str, problem: &dyn std::fmt::Display) -> ConfigError {
+    ConfigError::OutOfRange { key, problem: format!("is {value:?}: {problem}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(listen: &str, flags: &[(&'static str, &str)]) -> Result<Config, String> {
+        let flags = flags.iter().map(|(key, text)| (*key, (*text).to_owned())).collect();
+        let loaded = load(Given { flags, ..Given::default() }).map_err(|error| error.to_string())?;
+        Config::new(loaded, listen.parse().unwrap()).map_err(|error| error.to_string())
+    }
+
+    fn public_url(listen: &str, flags: &[(&'static str, &str)]) -> Result<String, String> {
+        config(listen, flags).map(|config| config.public_url.to_string())
+    }
+
+    #[test]
+    fn the_public_url_is_https_or_on_loopback_and_defaults_to_a_loopback_address() {
+        assert_eq!(public_url("127.0.0.1:4711", &[]).unwrap(), "http://127.0.0.1:4711");
+        assert_eq!(public_url("[::1]:4711", &[]).unwrap(), "http://[::1]:4711");
+        let given = |url| public_url("0.0.0.0:80", &[("public_url", url)]);
+        assert_eq!(given("https://mcp.example.org/").unwrap(), "https://mcp.example.org");
+        assert_eq!(given("http://localhost:8080").unwrap(), "http://localhost:8080");
+        for (wrong, sentence) in [
+            ("http://mcp.example.org", "use https"),
+            ("https://mcp.example.org/keyward", "without a path"),
+            ("https://user@mcp.example.org", "without a path"),
+            ("mcp.example.org", "not a URL"),
+            ("ftp://mcp.example.org", "https://"),
+        ] {
+            let refusal = given(wrong).unwrap_err();
+            assert!(refusal.starts_with("public_url is") && refusal.contains(sentence), "{wrong}: {refusal}");
+        }
+        for listen in ["0.0.0.0:80", "[::]:80", "203.0.113.9:80"] {
+            assert!(public_url(listen, &[]).unwrap_err().contains("--public-url https://"), "{listen}");
+        }
+    }
+
+    #[test]
+    fn the_listen_address_is_an_address_and_a_port() {
+        let address = |text: &str| Settings { listen: text.to_owned(), ..Settings::default() }.listen_address();
+        assert_eq!(address("localhost:80").unwrap(), "127.0.0.1:80".parse().unwrap());
+        assert_eq!(address("[::]:0").unwrap(), "[::]:0".parse().unwrap());
+        for wrong in ["", ":8080", "8080", "0.0.0.0", "mcp.example.org:80", "127.0.0.1:99999"] {
+            assert!(address(wrong).unwrap_err().to_string().contains("127.0.0.1:8080"), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn values_outside_of_their_range_are_refused_with_the_range() {
+        for (key, value, part) in [
+            ("revocation.refresh_every", "31s", "must be 1s to 30s"),
+            ("revocation.refresh_every", "0s", "must be 1s to 30s"),
+            ("limits.connections", "0", "must be 1 to"),
+            ("limits.mcp_body", "1GiB", "must be 16KiB to 64MiB"),
+            ("trusted_proxies", "10.0.0.0/8, nonsense", "a network such as"),
+            ("allowed_hosts", "https://mcp.lan", "expected a host name"),
+            ("allowed_origins", "mcp.lan", "expected an origin"),
+            ("allowed_origins", "https://mcp.lan/app", "expected an origin"),
+        ] {
+            let refusal = config("127.0.0.1:80", &[(key, value)]).unwrap_err();
+            assert!(refusal.starts_with(key) && refusal.contains(part), "{refusal}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_master_secret_that_others_may_read_is_refused() {
+        use std::os::unix::fs::PermissionsExt;
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("secret");
+        let path = file.to_str().unwrap();
+        std::fs::write(&file, "A".repeat(43)).unwrap();
+        let mode = |mode| std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+        let load = |path| config("127.0.0.1:80", &[("master_secret_file", path)]);
+        mode(0o640);
+        assert!(load(path).unwrap_err().contains("chmod 600"));
+        mode(0o600);
+        assert!(load(path).unwrap().master_secret.is_some());
+        std::fs::write(&file, "hunter2").unwrap();
+        let refusal = load(path).unwrap_err();
+        assert!(refusal.contains("32 random bytes") && !refusal.contains("hunter2"), "{refusal}");
+        assert!(load("/nowhere/secret").unwrap_err().contains("cannot be read"));
+    }
+}
