@@ -172,17 +172,16 @@ mod tests {
     use std::sync::Mutex;
     use tower::ServiceExt;
 
+    async fn defect() -> &'static str {
+        panic!("a secret detail")
+    }
+
     fn router() -> Router {
         let clock = Arc::new(ManualClock::at(Timestamp::from_unix_seconds(1_790_000_000)));
         let proxies = TrustedProxies::new(vec!["127.0.0.1".parse().unwrap()]);
-        let panic = || async {
-            if true {
-                panic!("a secret detail");
-            }
-        };
         Router::new()
             .route("/address", get(|client: ClientAddress| async move { client.0.to_string() }))
-            .route("/panic", get(panic))
+            .route("/panic", get(defect))
             .layer(EntryLayer::new(clock, &SeededEntropy::new(1), proxies))
     }
 

@@ -98,7 +98,7 @@ impl OriginPolicy {
     /// For MCP servers, which take a bearer token and no cookie: no `Origin`, ours, a further one, or a program on the
     /// person's own machine. A stranger's page can claim none of these.
     pub fn check_call(&self, headers: &HeaderMap) -> Result<(), ForeignOrigin> {
-        match self.origin_of(headers)? {
+        match Self::origin_of(headers)? {
             None => Ok(()),
             Some(origin) if self.is_own(origin) || self.is_further(origin) || is_loopback_origin(origin) => Ok(()),
             Some(_) => Err(ForeignOrigin),
@@ -107,14 +107,14 @@ impl OriginPolicy {
 
     /// For forms, which a cookie signs in: no `Origin` (the form's own token still decides) or ours.
     pub fn check_form(&self, headers: &HeaderMap) -> Result<(), ForeignOrigin> {
-        match self.origin_of(headers)? {
+        match Self::origin_of(headers)? {
             None => Ok(()),
             Some(origin) if self.is_own(origin) => Ok(()),
             Some(_) => Err(ForeignOrigin),
         }
     }
 
-    fn origin_of<'a>(&self, headers: &'a HeaderMap) -> Result<Option<&'a str>, ForeignOrigin> {
+    fn origin_of(headers: &HeaderMap) -> Result<Option<&str>, ForeignOrigin> {
         let mut values = headers.get_all(ORIGIN).iter();
         match (values.next(), values.next()) {
             (None, _) => Ok(None),

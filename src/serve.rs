@@ -1,1 +1,0 @@
-//! The wiring: open the store, build the App, serve, shut down.

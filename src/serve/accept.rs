@@ -1,0 +1,291 @@
+//! How do connections come in, and how do they end? HTTP/1.1 and HTTP/2 in the clear, for a proxy that terminates TLS.
+//!
+//! Invariants: at most [`Limits::connections`] are open; one that does not send the head of a request in time is closed,
+//! whatever it sends instead; on a stop nothing new is accepted, requests in flight get their answer, and after
+//! [`GRACE`] the rest is cut off.
+
+use crate::wire::client_address::PeerAddress;
+use crate::wire::limits::Limits;
+use axum::Router;
+use axum::body::Body;
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tower::Service;
+
+/// How long requests in flight may take after a stop.
+pub const GRACE: Duration = Duration::from_secs(10);
+
+/// Connections that the kernel holds until they are accepted.
+const BACKLOG: u32 = 1024;
+
+/// Pause after the kernel refuses a connection, mostly because the process has too many files open.
+const AFTER_REFUSAL: Duration = Duration::from_millis(100);
+
+/// An address that is ours and on which nobody can connect yet.
+#[derive(Debug)]
+pub struct BoundSocket {
+    socket: TcpSocket,
+    address: SocketAddr,
+}
+
+impl BoundSocket {
+    /// Takes the address; port 0 takes a free one.
+    pub fn bind(address: SocketAddr) -> io::Result<Self> {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        #[cfg(unix)]
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        let address = socket.local_addr()?;
+        Ok(Self { socket, address })
+    }
+
+    /// The address with its real port.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// From here on clients can connect.
+    pub fn listen(self) -> io::Result<TcpListener> {
+        self.socket.listen(BACKLOG)
+    }
+}
+
+/// Accepts connections and serves `router` on them until `stop` is done, then winds up.
+pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: impl Future<Output = ()>) {
+    let places = Arc::new(Semaphore::new(limits.connections));
+    let (stopping, watch_stop) = watch::channel(false);
+    let connections = Connections { builder: builder(&limits), router, limits, watch_stop };
+    let mut stop = pin!(stop);
+    loop {
+        let accepted = tokio::select! {
+            () = &mut stop => break,
+            accepted = accept(&listener, &places) => accepted,
+        };
+        let Some((stream, peer, place)) = accepted else { continue };
+        tokio::spawn(connections.serve(stream, peer, place));
+    }
+    drop(listener);
+    stopping.send_replace(true);
+    let all = u32::try_from(limits.connections).unwrap_or(u32::MAX);
+    if tokio::time::timeout(GRACE, places.acquire_many(all)).await.is_err() {
+        tracing::warn!("some requests were still running after {} seconds and were cut off", GRACE.as_secs());
+    }
+}
+
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+    let place = Arc::clone(places).acquire_owned().await.ok()?;
+    match listener.accept().await {
+        Ok((stream, peer)) => Some((stream, peer, place)),
+        Err(error) => {
+            tracing::warn!(%error, "cannot accept a connection");
+            tokio::time::sleep(AFTER_REFUSAL).await;
+            None
+        }
+    }
+}
+
+fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.header_read_timeout)
+        .max_buf_size(limits.header_bytes)
+        .max_headers(100);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(Duration::from_secs(30))
+        .keep_alive_timeout(limits.header_read_timeout)
+        .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
+        .max_concurrent_streams(limits.http2_streams);
+    builder
+}
+
+struct Connections {
+    builder: auto::Builder<TokioExecutor>,
+    router: Router,
+    limits: Limits,
+    watch_stop: watch::Receiver<bool>,
+}
+
+impl Connections {
+    /// Serves one connection to its end, in its place among the connections.
+    fn serve(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        place: OwnedSemaphorePermit,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        let builder = self.builder.clone();
+        let router = self.router.clone();
+        let first_head_by = self.limits.header_read_timeout;
+        let mut watch_stop = self.watch_stop.clone();
+        async move {
+            let _place = place;
+            // Failure leaves small answers slower, nothing else.
+            let _ = stream.set_nodelay(true);
+            let spoke = Arc::new(AtomicBool::new(false));
+            let service = hyper::service::service_fn({
+                let spoke = Arc::clone(&spoke);
+                move |request: hyper::Request<Incoming>| {
+                    spoke.store(true, Ordering::Relaxed);
+                    let mut request = request.map(Body::new);
+                    request.extensions_mut().insert(PeerAddress(peer));
+                    router.clone().call(request)
+                }
+            });
+            let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+            // hyper's own limit on the head begins only when it knows the version of HTTP.
+            let mut first_head = pin!(tokio::time::sleep(first_head_by));
+            let mut waits_for_first_head = true;
+            let mut winding_up = false;
+            loop {
+                tokio::select! {
+                    ended = &mut connection => {
+                        if let Err(error) = ended {
+                            tracing::debug!(%peer, %error, "the connection ended");
+                        }
+                        return;
+                    }
+                    () = &mut first_head, if waits_for_first_head => {
+                        waits_for_first_head = false;
+                        if !spoke.load(Ordering::Relaxed) {
+                            return;
+                        }
+                    }
+                    _ = watch_stop.wait_for(|stopping| *stopping), if !winding_up => {
+                        winding_up = true;
+                        connection.as_mut().graceful_shutdown();
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::Extension;
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::sync::{Notify, oneshot};
+    use tokio::task::JoinHandle;
+
+    struct Running {
+        address: SocketAddr,
+        stop: oneshot::Sender<()>,
+        ended: JoinHandle<()>,
+        /// Lets `/slow` answer.
+        answer: Arc<Notify>,
+        /// Told when `/slow` has begun.
+        begun: Arc<Notify>,
+    }
+
+    fn start(limits: Limits) -> Running {
+        let (answer, begun) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let slow = {
+            let (answer, begun) = (Arc::clone(&answer), Arc::clone(&begun));
+            move || async move {
+                begun.notify_one();
+                answer.notified().await;
+                "slow answer"
+            }
+        };
+        let router = Router::new()
+            .route("/peer", get(|Extension(PeerAddress(peer)): Extension<PeerAddress>| async move { peer.to_string() }))
+            .route("/slow", get(slow));
+        let socket = BoundSocket::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = socket.address();
+        let listener = socket.listen().unwrap();
+        let (stop, stopped) = oneshot::channel();
+        let ended = tokio::spawn(serve(listener, router, limits, async move {
+            let _ = stopped.await;
+        }));
+        Running { address, stop, ended, answer, begun }
+    }
+
+    fn quick() -> Limits {
+        Limits { header_read_timeout: Duration::from_millis(150), connections: 2, ..Limits::default() }
+    }
+
+    async fn exchange(address: SocketAddr, sent: &str) -> String {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(sent.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        let _ = tokio::time::timeout(Duration::from_secs(5), stream.read_to_string(&mut answer)).await.expect("an end");
+        answer
+    }
+
+    fn request(path: &str, headers: &str) -> String {
+        format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{headers}\r\n")
+    }
+
+    #[tokio::test]
+    async fn a_request_knows_its_peer() {
+        let running = start(Limits::default());
+        let answer = exchange(running.address, &request("/peer", "")).await;
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("127.0.0.1:"), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn whoever_does_not_finish_a_head_is_let_go_and_its_place_is_free_again() {
+        let running = start(quick());
+        // Nothing, the beginning of either version, half a head: twice as many as there are places.
+        let (nothing, either, half, preface) = tokio::join!(
+            exchange(running.address, ""),
+            exchange(running.address, "P"),
+            exchange(running.address, "GET / HTTP/1.1\r\nhost: x\r\n"),
+            exchange(running.address, "PRI * HTTP/2.0\r\n\r\nSM\r\n"),
+        );
+        for answer in [nothing, either, half, preface] {
+            assert!(!answer.contains("200"), "{answer}");
+        }
+        assert!(exchange(running.address, &request("/peer", "")).await.contains("200 OK"));
+    }
+
+    #[tokio::test]
+    async fn a_head_that_is_too_large_is_a_4xx() {
+        let running = start(Limits { header_bytes: 8 * 1024, ..Limits::default() });
+        let large = format!("x-large: {}\r\n", "a".repeat(20_000));
+        let answer = exchange(running.address, &request("/peer", &large)).await;
+        assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
+        let many = "a: b\r\n".repeat(150);
+        let answer = exchange(running.address, &request("/peer", &many)).await;
+        assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
+        let answer = exchange(running.address, "GET / HTTP/9\r\n\r\n").await;
+        assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn a_stop_answers_what_is_in_flight_and_accepts_nothing_new() {
+        let running = start(Limits::default());
+        let in_flight = tokio::spawn({
+            let address = running.address;
+            async move { exchange(address, &request("/slow", "")).await }
+        });
+        running.begun.notified().await;
+        let mut idle = TcpStream::connect(running.address).await.unwrap();
+
+        running.stop.send(()).unwrap();
+        assert_eq!(idle.read(&mut [0; 8]).await.unwrap_or(0), 0, "an idle connection is closed");
+        assert!(TcpStream::connect(running.address).await.is_err(), "the listener is closed");
+        running.answer.notify_one();
+        assert!(in_flight.await.unwrap().contains("slow answer"));
+        tokio::time::timeout(Duration::from_secs(5), running.ended).await.unwrap().unwrap();
+    }
+}
