@@ -23,3 +23,33 @@ pub fn decide(token: &VerifiedToken, server: &GuardedServer, needed: &ScopeSet) 
         Err(InsufficientScope { needed: needed.clone() })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::server::{ServerKind, ServerName};
+    use crate::token::Audience;
+    use crate::token::workshop::{NOW, Workshop, issuer};
+
+    fn server(name: &str) -> GuardedServer {
+        GuardedServer::further(&issuer(), ServerName::parse(name).unwrap(), name, ServerKind::Builtin).unwrap()
+    }
+
+    #[test]
+    fn a_token_does_what_its_scopes_say_at_the_server_it_was_checked_for() {
+        let workshop = Workshop::new(1);
+        let (files, mail) = (server("files"), server("mail"));
+        let token = workshop.personal(Audience::EveryServer);
+        let token = workshop.verify(token.expose(), NOW).unwrap().for_resource(&files.resource).unwrap();
+        let scopes = |text| ScopeSet::parse(text).unwrap();
+
+        assert_eq!(decide(&token, &files, &ScopeSet::mcp()), Ok(()));
+        assert_eq!(decide(&token, &files, &ScopeSet::empty()), Ok(()));
+        for needed in ["admin", "mcp admin", "mcp:read", "mc"] {
+            let refusal = Err(InsufficientScope { needed: scopes(needed) });
+            assert_eq!(decide(&token, &files, &scopes(needed)), refusal, "{needed}");
+        }
+        assert!(decide(&token, &mail, &ScopeSet::mcp()).is_err(), "a proof for another server");
+        assert!(decide(&token, &mail, &ScopeSet::empty()).is_err(), "a proof for another server");
+    }
+}

@@ -193,4 +193,32 @@ mod tests {
         assert!(!key.verify(b"massage", &signature));
         assert!(!key.verify(b"message", &[0; 64]));
     }
+
+    /// Made with the key of RFC 8032 §7.1, test 1, and the neutral point as R: satisfies the equation of RFC 8032 §5.1.7.
+    #[test]
+    fn a_signature_with_a_point_of_small_order_is_refused() {
+        use base64::Engine as _;
+        use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+        use ed25519_dalek::Verifier as _;
+
+        let decode = |text| URL_SAFE_NO_PAD.decode(text).unwrap();
+        let public = decode("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo").try_into().unwrap();
+        let text = "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAABSCi4lsPEVR6muKthI7Xcxx3-Z8ahxLTY0VdNE2zOsBA";
+        let signature: Signature = decode(text).try_into().unwrap();
+
+        let key = VerificationKey(VerifyingKey::from_bytes(&public).unwrap());
+        assert!(key.0.verify(b"message", &ed25519_dalek::Signature::from_bytes(&signature)).is_ok());
+        assert!(!key.verify(b"message", &signature));
+    }
+
+    #[test]
+    fn a_key_of_small_order_verifies_nothing() {
+        // With the neutral point as key, R = neutral and S = 0 satisfy the equation for every message.
+        let mut neutral = [0; 32];
+        neutral[0] = 1;
+        let mut signature: Signature = [0; 64];
+        signature[0] = 1;
+        let key = VerificationKey(VerifyingKey::from_bytes(&neutral).unwrap());
+        assert!(!key.verify(b"message", &signature));
+    }
 }

@@ -150,3 +150,55 @@ impl TokenIssuer {
         if text.expose().len() > MAX_TOKEN { Err(IssueError::TooLong) } else { Ok(SignedToken { text, claims }) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::{days, hours};
+    use crate::token::workshop::{NOW, USER, Workshop, resource};
+
+    fn personal(workshop: &Workshop, audience: Audience, expires_at: Timestamp) -> Result<SignedToken, IssueError> {
+        let grant = PersonalGrant { user: USER, audience, scopes: ScopeSet::mcp() };
+        workshop.tokens.personal(workshop.ring.signer(), grant, NOW, expires_at, &workshop.entropy)
+    }
+
+    #[test]
+    fn a_token_lives_for_some_time_and_no_longer_than_the_longest_life() {
+        let workshop = Workshop::new(1);
+        let refused = IssueError::Life { max: days(366) };
+        let issue = |expires_at| personal(&workshop, Audience::EveryServer, expires_at).err();
+        assert_eq!(issue(NOW + days(366)), None);
+        assert_eq!(issue(NOW + Duration::from_secs(1)), None);
+        for expires_at in [NOW, NOW - days(1), NOW + Duration::from_millis(999), NOW + days(367), Timestamp::FAR_FUTURE]
+        {
+            assert_eq!(issue(expires_at), Some(refused), "{expires_at:?}");
+        }
+        assert_eq!(refused.to_string(), "a token must expire after it is made, and within 366 days");
+    }
+
+    #[test]
+    fn records_and_tokens_agree_to_the_second() {
+        let workshop = Workshop::new(1);
+        let token = personal(&workshop, Audience::EveryServer, NOW + hours(1) + Duration::from_millis(700)).unwrap();
+        assert_eq!(token.claims().expires_at, NOW + hours(1));
+        assert_eq!(workshop.verify(token.expose(), NOW).unwrap().claims(), token.claims());
+    }
+
+    #[test]
+    fn a_token_for_chosen_servers_has_some_and_not_too_many() {
+        let workshop = Workshop::new(1);
+        let servers = |count| (0..count).map(|n| resource(&format!("/mcp/{n}"))).collect::<Vec<_>>();
+        let issue = |count| personal(&workshop, Audience::Resources(servers(count)), NOW + days(1));
+
+        assert_eq!(issue(0).unwrap_err(), IssueError::NoServer);
+        let token = issue(100).unwrap();
+        assert!(workshop.verify(token.expose(), NOW).unwrap().claims().audience.covers(&resource("/mcp/99")));
+        assert_eq!(issue(1_000).unwrap_err(), IssueError::TooLong);
+    }
+
+    #[test]
+    fn a_token_is_not_printed() {
+        let token = Workshop::new(1).access();
+        assert!(!format!("{token:?}").contains("eyJ"));
+    }
+}

@@ -80,7 +80,7 @@ impl<'a> Parts<'a> {
     pub(super) fn split(typ: Typ, presented: &'a str) -> Result<Self, TokenRefusal> {
         let (signed, signature) = presented.rsplit_once('.').ok_or(TokenRefusal::Malformed)?;
         let (header, payload) = signed.split_once('.').ok_or(TokenRefusal::Malformed)?;
-        if signature.len() != SIGNATURE_CHARACTERS || payload.contains('.') {
+        if signature.len() != SIGNATURE_CHARACTERS || payload.is_empty() || payload.contains('.') {
             return Err(TokenRefusal::Malformed);
         }
         let key = read_header(typ, header).ok_or(TokenRefusal::Malformed)?;

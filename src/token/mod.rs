@@ -21,6 +21,8 @@ mod revocation;
 mod genuine;
 mod verified_cache;
 mod verify;
+#[cfg(test)]
+pub(crate) mod workshop;
 
 pub use claims::{Audience, Claims, TokenKind};
 pub use genuine::{GenuineToken, VerifiedToken};

@@ -127,3 +127,9 @@ const fn key_refusal(refusal: KeyRefusal) -> TokenRefusal {
         KeyRefusal::Condemned => TokenRefusal::Revoked(RevokedBy::Key),
     }
 }
+
+#[cfg(test)]
+mod tests;
+
+#[cfg(test)]
+mod forged_tests;
