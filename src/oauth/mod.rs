@@ -16,6 +16,7 @@ pub mod client_document;
 pub mod registration;
 pub mod client_assertion;
 pub mod client_authentication;
+pub mod metadata;
 pub mod grant;
 pub mod authorization_code;
 pub mod refresh_token;

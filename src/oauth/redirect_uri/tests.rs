@@ -304,7 +304,7 @@ fn differ_in_port_only(registered: &str, requested: &str) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(4_000))]
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     #[test]
     fn any_change_of_one_byte_is_refused(
