@@ -135,12 +135,18 @@ impl AuthorizationQuery {
             (None, [only]) => only.clone(),
             (None, _) => return Err(AuthorizePageError::NoRedirect),
         };
-        if !client.allows_redirect_to(&redirect_uri) {
-            return Err(AuthorizePageError::UnregisteredRedirect { client: self.client_id, redirect_uri });
-        }
+        check_redirect(client, &redirect_uri)?;
         let may_use_codes = client.may_use(GrantType::AuthorizationCode);
         Ok(AddressedQuery { client_id: self.client_id, redirect_uri, may_use_codes, parameters: self.parameters })
     }
+}
+
+fn check_redirect(client: &Client, redirect_uri: &RedirectUri) -> Result<(), AuthorizePageError> {
+    if client.allows_redirect_to(redirect_uri) {
+        return Ok(());
+    }
+    let (client, redirect_uri) = (client.id.clone(), redirect_uri.clone());
+    Err(AuthorizePageError::UnregisteredRedirect { client, redirect_uri })
 }
 
 impl Parameters {
@@ -372,10 +378,13 @@ impl AuthorizationRequest {
         self.prompt
     }
 
-    /// Does it still belong to this client? To be asked again when the form comes back: the client may have changed or
-    /// gone meanwhile.
-    pub fn is_addressed_by(&self, client: &Client) -> bool {
-        client.id == self.client_id && client.allows_redirect_to(&self.redirect_uri)
+    /// Checks that it still belongs to this client. To be asked again when the form comes back: the client may have changed
+    /// or gone meanwhile.
+    pub fn check_address(&self, client: &Client) -> Result<(), AuthorizePageError> {
+        if client.id != self.client_id {
+            return Err(AuthorizePageError::UnknownClient(self.client_id.to_string()));
+        }
+        check_redirect(client, &self.redirect_uri)
     }
 
     /// Where the browser goes with the code (OAuth 2.1 §4.1.2): `code`, `state` and `iss` (RFC 9207 §2).

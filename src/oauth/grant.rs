@@ -4,7 +4,7 @@
 //! Neighbours: [`super::authorization_code`] and [`super::refresh_token`] are what a client trades in under a grant. A person
 //! may have many grants for one client (another machine, another account of the client): none ends another.
 
-use super::authorization::AuthorizationRequest;
+use super::authorization::{AuthorizationRequest, AuthorizePageError};
 use super::client::{Client, ClientId, GrantType};
 use super::redirect_uri::RedirectUri;
 use super::resource::ResourceUri;
@@ -36,16 +36,17 @@ pub struct Grant {
 }
 
 impl Grant {
-    /// What `user` allows by approving `request` of `client` now.
+    /// What `user` allows by approving `request` now. The client is looked at again, because it may have changed while the
+    /// form was open: a redirect URI that it no longer has gets no grant, hence no code.
     pub fn approved(
         id: GrantId,
         user: UserId,
         client: &Client,
         request: &AuthorizationRequest,
         now: Timestamp,
-    ) -> Self {
-        debug_assert!(request.is_addressed_by(client), "the caller has checked the request again");
-        Self {
+    ) -> Result<Self, AuthorizePageError> {
+        request.check_address(client)?;
+        Ok(Self {
             id,
             user,
             client: client.id.clone(),
@@ -55,7 +56,7 @@ impl Grant {
             redirect_uri: request.redirect_uri().clone(),
             created_at: now,
             revoked_at: None,
-        }
+        })
     }
 
     /// Does it still hold?

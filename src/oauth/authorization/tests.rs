@@ -1,7 +1,9 @@
 use super::*;
 use crate::clock::Timestamp;
 use crate::entropy::SeededEntropy;
+use crate::id::{GrantId, UserId};
 use crate::oauth::client::{ClientKind, ClientMetadata};
+use crate::oauth::grant::Grant;
 use crate::secret::PlainTokenKind;
 use proptest::prelude::*;
 
@@ -304,10 +306,20 @@ fn a_request_survives_the_form_and_is_checked_again() {
     let text = serde_json::to_string(&request).unwrap();
     let again: AuthorizationRequest = serde_json::from_str(&text).unwrap();
     assert_eq!(again, request);
-    assert!(again.is_addressed_by(&client(&[CALLBACK])));
-    assert!(!again.is_addressed_by(&client(&["https://client.example/other"])));
     let other = Client { id: ClientId::parse("https://other.example/x").unwrap(), ..client(&[CALLBACK]) };
-    assert!(!again.is_addressed_by(&other));
+    assert_eq!(again.check_address(&client(&[CALLBACK])), Ok(()));
+    assert!(matches!(again.check_address(&other), Err(AuthorizePageError::UnknownClient(_))));
+
+    let (id, user) = (GrantId::from_bytes([1; 16]), UserId::from_bytes([2; 16]));
+    let now = Timestamp::from_unix_seconds(7);
+    let grant = Grant::approved(id, user, &client(&[CALLBACK]), &again, now).unwrap();
+    assert_eq!((grant.id, grant.user, grant.created_at, grant.revoked_at), (id, user, now, None));
+    assert_eq!((grant.client.as_str(), grant.client_name.as_str()), (CLIENT, "Client"));
+    assert_eq!((&grant.resource, &grant.scopes), (again.resource(), again.scopes()));
+    assert_eq!(grant.redirect_uri.as_str(), CALLBACK);
+    let changed = client(&["https://client.example/other"]);
+    let outcome = Grant::approved(id, user, &changed, &again, now);
+    assert!(matches!(outcome, Err(AuthorizePageError::UnregisteredRedirect { .. })));
 }
 
 proptest! {
