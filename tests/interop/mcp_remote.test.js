@@ -3,10 +3,8 @@
 // mcp-remote opens a browser. Here the browser is a script that hands the URL to the test, whose person decides.
 
 import { strict as assert } from "node:assert";
-import { once } from "node:events";
-import { chmod, mkdir, writeFile } from "node:fs/promises";
-import { createServer } from "node:http";
-import { delimiter, join } from "node:path";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
@@ -14,6 +12,7 @@ import { BUILT_IN_TOOLS, said } from "./support/agent.js";
 import { scratchFolder, startFixture } from "./support/appliance.js";
 import { installed } from "./support/command.js";
 import { Person } from "./support/person.js";
+import { scriptedBrowser } from "./support/scripted_browser.js";
 
 let appliance;
 let folder;
@@ -26,27 +25,6 @@ after(async () => {
   await folder?.remove();
 });
 
-/** A browser named xdg-open in a folder of its own; `opened` holds what the person did with each URL. */
-async function scriptedBrowser(name, person) {
-  const opened = [];
-  const hand = createServer(async (request, response) => {
-    const url = new URL(request.url, "http://127.0.0.1").searchParams.get("url");
-    response.end();
-    opened.push(person.decideAndReturn(url).catch((error) => error));
-  });
-  hand.listen(0, "127.0.0.1");
-  await once(hand, "listening");
-  hand.unref();
-  const bin = join(folder.path, name, "bin");
-  await mkdir(bin, { recursive: true });
-  const script = join(bin, "xdg-open");
-  const give = `http://127.0.0.1:${hand.address().port}/?url=`;
-  await writeFile(script, `#!${process.execPath}\nawait fetch(${JSON.stringify(give)} + encodeURIComponent(process.argv[2]));\n`);
-  await writeFile(join(bin, "package.json"), '{"type":"module"}');
-  await chmod(script, 0o755);
-  return { opened, bin, script, close: () => hand.close() };
-}
-
 /** A stdio client on the near side of mcp-remote. */
 async function throughBridge(name, args, browser) {
   const home = join(folder.path, name, "home");
@@ -57,8 +35,8 @@ async function throughBridge(name, args, browser) {
     env: {
       HOME: home,
       MCP_REMOTE_CONFIG_DIR: join(home, "mcp-auth"),
-      PATH: [browser?.bin, process.env.PATH].filter(Boolean).join(delimiter),
-      ...(browser === undefined ? {} : { BROWSER: browser.script }),
+      PATH: process.env.PATH,
+      ...browser?.env,
     },
     stderr: "pipe",
   });
@@ -85,7 +63,7 @@ async function worksFor(client, name) {
 
 for (const protocol of ["legacy", "auto"]) {
   test(`mcp-remote signs in through the browser and bridges tools (--protocol ${protocol})`, async () => {
-    const browser = await scriptedBrowser(`browser-${protocol}`, new Person(appliance));
+    const browser = await scriptedBrowser(join(folder.path, `bin-${protocol}`), new Person(appliance));
     const client = await throughBridge(`browser-${protocol}`, ["--protocol", protocol], browser);
     await worksFor(client, appliance.username);
     assert.equal(browser.opened.length, 1, "the browser was opened once");

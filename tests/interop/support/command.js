@@ -5,7 +5,7 @@ import { spawn } from "node:child_process";
 /**
  * Ends with `{ code, stdout, stderr }`; throws with all that was printed if `withinMs` passes first.
  *
- * `onOutput` sees the standard output so far, each time there is more.
+ * `onOutput` sees all output so far, each time there is more.
  */
 export function runToEnd(command, args, { env = {}, cwd, withinMs, onOutput = () => {} }) {
   return new Promise((done, failed) => {
@@ -14,9 +14,12 @@ export function runToEnd(command, args, { env = {}, cwd, withinMs, onOutput = ()
     let stderr = "";
     child.stdout.setEncoding("utf8").on("data", (chunk) => {
       stdout += chunk;
-      onOutput(stdout);
+      onOutput(stdout + stderr);
     });
-    child.stderr.setEncoding("utf8").on("data", (chunk) => (stderr += chunk));
+    child.stderr.setEncoding("utf8").on("data", (chunk) => {
+      stderr += chunk;
+      onOutput(stdout + stderr);
+    });
     const limit = setTimeout(() => {
       child.kill("SIGKILL");
       failed(new Error(`not done within ${withinMs} ms: ${args.join(" ")}\n${stdout}\n${stderr}`));
