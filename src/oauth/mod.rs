@@ -13,6 +13,7 @@ pub mod special_use;
 pub mod client_keys;
 pub mod claimed_metadata;
 pub mod client_document;
+pub mod known_clients;
 pub mod registration;
 pub mod client_assertion;
 pub mod client_authentication;
