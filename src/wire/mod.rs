@@ -3,9 +3,12 @@
 pub mod blocking;
 pub mod body;
 pub mod client_address;
+pub mod document_fetch;
 pub mod entry;
+mod fresh_cache;
 pub mod host_check;
 pub mod limits;
 pub mod paths;
+pub mod public_resolver;
 pub mod request_id;
 pub mod snippets;

@@ -1,0 +1,311 @@
+//! How does a document reach us from a URL that a stranger chose? One careful GET, for client ID metadata documents and
+//! key sets (draft-ietf-oauth-client-id-metadata-document-02 §5 and §8.6, MCP 2026-07-28, RFC 7517 §5).
+//!
+//! Invariants: https with a checked certificate; only to public addresses ([`super::public_resolver`]), or loopback when
+//! this server itself is on loopback; no redirect is followed; only 200 with JSON counts; size, time and number at once
+//! are bounded; nothing of ours is sent. What was fetched and found good is kept for a while ([`super::fresh_cache`]);
+//! failures are not kept, so the callers ask only for people who have signed in.
+
+use super::fresh_cache::{FreshCache, freshness};
+use super::public_resolver::{AddressLookup, HostRefusal, PublicResolver, SystemLookup, check_address};
+use crate::clock::{Timestamp, minutes};
+use crate::oauth::client::ClientMetadata;
+use crate::oauth::client_assertion::{AssertionRefusal, ClientAssertion};
+use crate::oauth::client_authentication::{AuthenticatedClient, PendingAssertion};
+use crate::oauth::client_document::{ClientDocument, DocumentError, MAX_DOCUMENT};
+use crate::oauth::client_keys::{ClientKeys, ClientKeysError, MAX_KEY_SET};
+use crate::oauth::document_url::DocumentUrl;
+use crate::oauth::error::{ErrorCode, ProtocolError};
+use crate::oauth::known_clients::KnownClient;
+use axum::http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, USER_AGENT};
+use axum::http::{HeaderMap, HeaderValue, Request, StatusCode, Uri};
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Empty, LengthLimitError, Limited};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use std::error::Error;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+
+/// Longest time for one fetch, from the wait for a place to the last byte.
+pub const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
+/// Most fetches at once.
+pub const MAX_FETCHES: usize = 10;
+/// Most documents, and most key sets, in memory.
+pub const MAX_CACHED: usize = 256;
+/// A key set that lacks a key is fetched again, but not more often than this.
+pub const KEYS_RETRY: Duration = minutes(1);
+
+/// How documents are fetched.
+#[derive(Debug, Clone)]
+pub struct FetchOptions {
+    /// Whether anything is fetched at all; without it only the built-in documents are known.
+    pub live: bool,
+    /// Whether loopback addresses are connected to: only when the issuer itself is on loopback.
+    pub allow_loopback: bool,
+    /// Further root certificates, as PEM, beside the public ones.
+    pub extra_roots: Vec<u8>,
+}
+
+impl Default for FetchOptions {
+    fn default() -> Self {
+        Self { live: true, allow_loopback: false, extra_roots: Vec::new() }
+    }
+}
+
+/// The extra root certificates cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the extra root certificates are not PEM with certificates: {0}")]
+pub struct BadRoots(String);
+
+/// Why a fetch failed. A message may be shown to the person who is signing in.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FetchError {
+    /// [`FetchOptions::live`] is off.
+    #[error("fetching is switched off here")]
+    Off,
+    /// The host must not be connected to.
+    #[error(transparent)]
+    Host(#[from] HostRefusal),
+    /// Longer than [`FETCH_TIMEOUT`], or no place within it.
+    #[error("no answer within 5 seconds")]
+    Timeout,
+    /// Connection, TLS or HTTP failed; the text is for the log.
+    #[error("the connection failed")]
+    Connection(String),
+    /// Another status than 200; redirects are not followed.
+    #[error("the answer has status {0}, not 200")]
+    Status(u16),
+    /// Not `application/json` or `application/…+json`, or compressed.
+    #[error("the answer is not JSON")]
+    NotJson,
+    /// Larger than this, in bytes.
+    #[error("the answer has more than {0} bytes")]
+    TooLarge(usize),
+    /// The document came and is not acceptable.
+    #[error(transparent)]
+    Document(#[from] DocumentError),
+    /// The key set came and is not acceptable.
+    #[error(transparent)]
+    Keys(#[from] ClientKeysError),
+}
+
+/// Where a document comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DocumentSource {
+    /// From its URL, now or lately.
+    Live,
+    /// From the built-in table, as of this day (`YYYY-MM-DD`).
+    BuiltIn(&'static str),
+}
+
+/// A client's document and where it comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundDocument {
+    /// The document.
+    pub document: Arc<ClientDocument>,
+    /// Its source.
+    pub source: DocumentSource,
+}
+
+/// Fetches documents and key sets, and keeps them for a while.
+pub struct DocumentFetcher {
+    client: Client<HttpsConnector<HttpConnector<PublicResolver>>, Empty<Bytes>>,
+    options: FetchOptions,
+    places: Semaphore,
+    timeout: Duration,
+    documents: FreshCache<ClientDocument>,
+    keys: FreshCache<ClientKeys>,
+}
+
+impl std::fmt::Debug for DocumentFetcher {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("DocumentFetcher")
+    }
+}
+
+impl DocumentFetcher {
+    /// A fetcher that asks the system's resolver.
+    pub fn new(options: FetchOptions) -> Result<Self, BadRoots> {
+        Self::with_lookup(options, Arc::new(SystemLookup))
+    }
+
+    /// A fetcher that asks `lookup` for addresses.
+    pub fn with_lookup(options: FetchOptions, lookup: Arc<dyn AddressLookup>) -> Result<Self, BadRoots> {
+        let resolver = PublicResolver::new(lookup, options.allow_loopback);
+        let mut tcp = HttpConnector::new_with_resolver(resolver);
+        tcp.enforce_http(false);
+        tcp.set_connect_timeout(Some(FETCH_TIMEOUT));
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(tls(&options.extra_roots)?)
+            .https_only()
+            .enable_http1()
+            .wrap_connector(tcp);
+        // No connection is kept, so every fetch resolves and checks anew.
+        let client = Client::builder(TokioExecutor::new())
+            .pool_max_idle_per_host(0)
+            .retry_canceled_requests(false)
+            .http1_max_buf_size(16 * 1024)
+            .build(connector);
+        let places = Semaphore::new(MAX_FETCHES);
+        let (documents, keys) = (FreshCache::new(MAX_CACHED), FreshCache::new(MAX_CACHED));
+        Ok(Self { client, options, places, timeout: FETCH_TIMEOUT, documents, keys })
+    }
+
+    /// The document of the client whose id is `url`: kept, fetched, or, if it cannot be fetched, built in. A document
+    /// that came and is not acceptable is an error also for a client of the built-in table.
+    pub async fn document(&self, url: &DocumentUrl, now: Timestamp) -> Result<FoundDocument, FetchError> {
+        let found = |document| FoundDocument { document, source: DocumentSource::Live };
+        if let Some(document) = self.documents.get(url.as_str(), now) {
+            return Ok(found(document));
+        }
+        match self.fetch(url, MAX_DOCUMENT).await {
+            Ok((json, life)) => {
+                let document = Arc::new(ClientDocument::parse(url, &json)?);
+                self.documents.keep(url.as_str(), Arc::clone(&document), now, life);
+                Ok(found(document))
+            }
+            Err(error) => {
+                if error != FetchError::Off {
+                    tracing::info!(%url, ?error, "client document not fetched");
+                }
+                let known = KnownClient::find(url).ok_or(error)?;
+                Ok(FoundDocument { document: Arc::new(known.document()), source: DocumentSource::BuiltIn(known.as_of) })
+            }
+        }
+    }
+
+    /// The key set at `url` (a `jwks_uri`): kept or fetched.
+    pub async fn keys(&self, url: &DocumentUrl, now: Timestamp) -> Result<Arc<ClientKeys>, FetchError> {
+        match self.keys.get(url.as_str(), now) {
+            Some(keys) => Ok(keys),
+            None => self.fetch_keys(url, now).await,
+        }
+    }
+
+    /// Checks a client's assertion (RFC 7523 §3) with its `jwks`, or with the keys at its `jwks_uri`; these are fetched
+    /// again if the assertion's key is not among those that are kept, because keys rotate. `audiences`: the issuer and
+    /// the token endpoint. The caller refuses an assertion whose id the client used before.
+    pub async fn check_assertion(
+        &self,
+        pending: &PendingAssertion,
+        audiences: &[&str],
+        now: Timestamp,
+    ) -> Result<(AuthenticatedClient, ClientAssertion), ProtocolError> {
+        let ClientMetadata { jwks, jwks_uri, .. } = &pending.client().metadata;
+        let unusable = |_| ProtocolError::invalid_client("the client's registered keys cannot be used");
+        if let Some(jwks) = jwks {
+            let keys = ClientKeys::parse(jwks.as_bytes()).map_err(unusable)?;
+            return Ok(pending.verify(&keys, audiences, now)?);
+        }
+        let uri = jwks_uri.as_deref().ok_or_else(|| ProtocolError::invalid_client("the client has no keys"))?;
+        let uri = DocumentUrl::parse(uri)
+            .map_err(|_| ProtocolError::invalid_client("the client's jwks_uri cannot be fetched"))?;
+        let first = pending.verify(&*self.keys(&uri, now).await.map_err(no_keys)?, audiences, now);
+        match first {
+            Err(AssertionRefusal::UnknownKey) if self.keys.get_younger(uri.as_str(), KEYS_RETRY, now).is_none() => {
+                let keys = self.fetch_keys(&uri, now).await.map_err(no_keys)?;
+                Ok(pending.verify(&keys, audiences, now)?)
+            }
+            other => Ok(other?),
+        }
+    }
+
+    async fn fetch_keys(&self, url: &DocumentUrl, now: Timestamp) -> Result<Arc<ClientKeys>, FetchError> {
+        let (json, life) = self.fetch(url, MAX_KEY_SET).await?;
+        let keys = Arc::new(ClientKeys::parse(&json)?);
+        self.keys.keep(url.as_str(), Arc::clone(&keys), now, life);
+        Ok(keys)
+    }
+
+    async fn fetch(&self, url: &DocumentUrl, limit: usize) -> Result<(Bytes, Duration), FetchError> {
+        if !self.options.live {
+            return Err(FetchError::Off);
+        }
+        // The connector asks no resolver about an IP address.
+        if let Ok(address) = url.host().trim_matches(['[', ']']).parse::<IpAddr>() {
+            check_address(address, self.options.allow_loopback)?;
+        }
+        let exchange = async {
+            let _place = self.places.acquire().await.map_err(|_| FetchError::Off)?;
+            self.exchange(url, limit).await
+        };
+        tokio::time::timeout(self.timeout, exchange).await.map_err(|_| FetchError::Timeout)?
+    }
+
+    async fn exchange(&self, url: &DocumentUrl, limit: usize) -> Result<(Bytes, Duration), FetchError> {
+        let uri: Uri = url.as_str().parse().map_err(|error| FetchError::Connection(format!("{error}")))?;
+        let mut request = Request::new(Empty::new());
+        *request.uri_mut() = uri;
+        request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
+        request.headers_mut().insert(USER_AGENT, HeaderValue::from_static("Keyward"));
+        let response = self.client.request(request).await.map_err(|error| connection(&error))?;
+        if response.status() != StatusCode::OK {
+            return Err(FetchError::Status(response.status().as_u16()));
+        }
+        if !is_json(response.headers()) {
+            return Err(FetchError::NotJson);
+        }
+        let life = freshness(response.headers());
+        let body = Limited::new(response.into_body(), limit).collect().await.map_err(|error| {
+            if error.is::<LengthLimitError>() { FetchError::TooLarge(limit) } else { connection(error.as_ref()) }
+        })?;
+        Ok((body.to_bytes(), life))
+    }
+}
+
+/// A client whose keys cannot be had now keeps its registration: `invalid_client` would make it register anew.
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn no_keys(error: FetchError) -> ProtocolError {
+    ProtocolError::new(ErrorCode::TemporarilyUnavailable, format!("the client's jwks_uri: {error}"))
+}
+
+fn tls(extra_roots: &[u8]) -> Result<rustls::ClientConfig, BadRoots> {
+    let mut roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    for certificate in CertificateDer::pem_slice_iter(extra_roots) {
+        let certificate = certificate.map_err(|error| BadRoots(error.to_string()))?;
+        roots.add(certificate).map_err(|error| BadRoots(error.to_string()))?;
+    }
+    if !extra_roots.trim_ascii().is_empty() && roots.len() == webpki_roots::TLS_SERVER_ROOTS.len() {
+        return Err(BadRoots("there is no certificate in it".to_owned()));
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    Ok(rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("ring offers TLS 1.2 and 1.3")
+        .with_root_certificates(roots)
+        .with_no_client_auth())
+}
+
+/// `application/json` or `application/…+json` (RFC 6839 §3.1), not compressed: compression was not asked for.
+fn is_json(headers: &HeaderMap) -> bool {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = text(CONTENT_TYPE).split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let json = essence == "application/json"
+        || essence
+            .strip_prefix("application/")
+            .and_then(|kind| kind.strip_suffix("+json"))
+            .is_some_and(|kind| !kind.is_empty());
+    json && matches!(text(CONTENT_ENCODING), "" | "identity")
+}
+
+fn connection(error: &(dyn Error + 'static)) -> FetchError {
+    let (mut texts, mut next) = (Vec::new(), Some(error));
+    while let Some(error) = next {
+        if let Some(refusal) = error.downcast_ref::<HostRefusal>() {
+            return FetchError::Host(refusal.clone());
+        }
+        texts.push(error.to_string());
+        next = error.source();
+    }
+    FetchError::Connection(texts.join(": "))
+}
+
+#[cfg(test)]
+mod tests;
