@@ -387,6 +387,11 @@ impl AuthorizationRequest {
         check_redirect(client, &self.redirect_uri)
     }
 
+    /// Does it still belong to this client? [`AuthorizationRequest::check_address`] as a yes or no.
+    pub fn is_addressed_by(&self, client: &Client) -> bool {
+        self.check_address(client).is_ok()
+    }
+
     /// Where the browser goes with the code (OAuth 2.1 §4.1.2): `code`, `state` and `iss` (RFC 9207 §2).
     pub fn success_url(&self, code: &PlainToken, issuer: &Issuer) -> String {
         let mut parameters = vec![("code", code.expose())];

@@ -308,6 +308,7 @@ fn a_request_survives_the_form_and_is_checked_again() {
     assert_eq!(again, request);
     let other = Client { id: ClientId::parse("https://other.example/x").unwrap(), ..client(&[CALLBACK]) };
     assert_eq!(again.check_address(&client(&[CALLBACK])), Ok(()));
+    assert!(again.is_addressed_by(&client(&[CALLBACK])) && !again.is_addressed_by(&other));
     assert!(matches!(again.check_address(&other), Err(AuthorizePageError::UnknownClient(_))));
 
     let (id, user) = (GrantId::from_bytes([1; 16]), UserId::from_bytes([2; 16]));
