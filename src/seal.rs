@@ -111,14 +111,14 @@ mod tests {
         let sealer = Sealer::new(&MasterSecret::generate(&SeededEntropy::new(1)));
         let other = Sealer::new(&MasterSecret::generate(&SeededEntropy::new(2)));
         let now = Timestamp::from_unix_seconds(1_000);
-        let sealed = sealer.seal(Purpose::Consent, &"value".to_owned(), now, minutes(10));
+        let token = sealer.seal(Purpose::Consent, &"value".to_owned(), now, minutes(10));
 
-        assert_eq!(sealer.open::<String>(Purpose::Consent, &sealed, now).as_deref(), Ok("value"));
-        assert_eq!(sealer.open::<String>(Purpose::Consent, &sealed, now + minutes(10)), Err(NotSealed));
-        assert_eq!(sealer.open::<String>(Purpose::SessionCookie, &sealed, now), Err(NotSealed));
-        assert_eq!(other.open::<String>(Purpose::Consent, &sealed, now), Err(NotSealed));
-        for cut in 0..sealed.len() {
-            assert_eq!(sealer.open::<String>(Purpose::Consent, &sealed[..cut], now), Err(NotSealed));
+        assert_eq!(sealer.open::<String>(Purpose::Consent, &token, now).as_deref(), Ok("value"));
+        assert_eq!(sealer.open::<String>(Purpose::Consent, &token, now + minutes(10)), Err(NotSealed));
+        assert_eq!(sealer.open::<String>(Purpose::SessionCookie, &token, now), Err(NotSealed));
+        assert_eq!(other.open::<String>(Purpose::Consent, &token, now), Err(NotSealed));
+        for cut in 0..token.len() {
+            assert_eq!(sealer.open::<String>(Purpose::Consent, &token[..cut], now), Err(NotSealed));
         }
     }
 }

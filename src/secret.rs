@@ -95,7 +95,7 @@ impl fmt::Debug for PlainToken {
 }
 
 /// SHA-256 of a credential: what the store keeps and looks up.
-#[derive(Clone, Copy, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Eq, serde::Serialize, serde::Deserialize)]
 pub struct TokenDigest([u8; 32]);
 
 impl TokenDigest {

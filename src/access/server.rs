@@ -5,6 +5,7 @@
 
 use crate::oauth::issuer::Issuer;
 use crate::oauth::resource::{ResourceError, ResourceUri};
+use crate::oauth::scope::ScopeSet;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::sync::Arc;
@@ -102,6 +103,13 @@ impl GuardedServer {
     pub fn further(issuer: &Issuer, name: ServerName, title: &str, kind: ServerKind) -> Result<Self, ResourceError> {
         let path = format!("/mcp/{name}");
         Self::at(issuer, name, title, kind, path)
+    }
+
+    /// The scopes that can be asked for here.
+    pub fn scopes(&self) -> ScopeSet {
+        match self.kind {
+            ServerKind::Builtin => ScopeSet::mcp(),
+        }
     }
 
     fn at(

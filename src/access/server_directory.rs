@@ -55,6 +55,11 @@ impl ServerDirectory {
         self.by_resource.get(resource).map(|place| &self.servers[*place])
     }
 
+    /// The server that a client means which names none: the one at `/mcp`, or else the first.
+    pub fn default_server(&self) -> Option<&Arc<GuardedServer>> {
+        self.by_path("/mcp").or_else(|| self.servers.first())
+    }
+
     /// All servers, in their order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &Arc<GuardedServer>> {
         self.servers.iter()

@@ -1,6 +1,7 @@
 //! People: users, passwords, sessions, personal tokens and what slows guessing.
 
 pub mod password;
+pub mod personal_token;
 
 pub mod session;
 pub mod throttle;

@@ -100,6 +100,7 @@ pub fn network_of(address: IpAddr) -> IpAddr {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::minutes;
 
     const POLICY: ThrottlePolicy = ThrottlePolicy { free: 3, entries: 4 };
 
@@ -128,7 +129,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!(longest, Duration::from_secs(60));
+        assert_eq!(longest, minutes(1));
     }
 
     #[test]

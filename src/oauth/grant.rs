@@ -31,6 +31,8 @@ pub struct Grant {
     pub redirect_uri: RedirectUri,
     /// When.
     pub created_at: Timestamp,
+    /// When an access token was last issued under it; never before its code is redeemed.
+    pub last_issued_at: Option<Timestamp>,
     /// When it ended, if it has.
     pub revoked_at: Option<Timestamp>,
 }
@@ -55,6 +57,7 @@ impl Grant {
             scopes: request.scopes().clone(),
             redirect_uri: request.redirect_uri().clone(),
             created_at: now,
+            last_issued_at: None,
             revoked_at: None,
         })
     }
@@ -62,6 +65,18 @@ impl Grant {
     /// Does it still hold?
     pub const fn is_live(&self) -> bool {
         self.revoked_at.is_none()
+    }
+
+    /// Does its client have something in hand? Not before it has redeemed its code.
+    pub const fn is_connected(&self) -> bool {
+        self.is_live() && self.last_issued_at.is_some()
+    }
+
+    /// The grant, with an access token issued under it.
+    #[must_use]
+    pub const fn issued(mut self, now: Timestamp) -> Self {
+        self.last_issued_at = Some(now);
+        self
     }
 
     /// The grant, ended. The first end counts.
@@ -127,6 +142,7 @@ pub(super) mod tests {
             scopes: ScopeSet::parse("mcp files:read offline_access").unwrap(),
             redirect_uri: RedirectUri::parse("http://localhost:8787/cb").unwrap(),
             created_at: NOW,
+            last_issued_at: None,
             revoked_at: None,
         }
     }

@@ -21,3 +21,4 @@ pub mod metadata;
 pub mod grant;
 pub mod authorization_code;
 pub mod refresh_token;
+pub mod form;

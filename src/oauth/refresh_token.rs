@@ -69,6 +69,11 @@ impl RefreshPolicy {
         self.grace
     }
 
+    /// How long a token lives without being used.
+    pub const fn idle(&self) -> Duration {
+        self.idle
+    }
+
     /// When this token is over, used or not.
     pub fn expires_at(&self, token: &RefreshToken) -> Timestamp {
         (token.issued_at + self.idle).min(token.family_started_at + self.family)

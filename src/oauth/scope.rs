@@ -119,7 +119,7 @@ impl ScopeSet {
 
     /// This set and [`OFFLINE_ACCESS`]; of a set that was asked for together with it, so that [`MAX_SCOPES`] holds.
     #[must_use]
-    pub(super) fn with_offline_access(&self) -> Self {
+    pub fn with_offline_access(&self) -> Self {
         let mut names: Vec<_> = self.iter().filter(|own| *own != OFFLINE_ACCESS).chain([OFFLINE_ACCESS]).collect();
         names.sort_unstable();
         Self(names.join(" ").into())

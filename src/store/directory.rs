@@ -13,7 +13,7 @@
 use super::file_store::{create_database, open_database};
 use super::files;
 use super::open_error::OpenError;
-use super::tables::{DATABASE_FORMAT, META, Meta};
+use super::tables::{DATABASE_FORMAT, META, Meta, SET_UP, SetUp};
 use super::transaction::Reads as _;
 use super::{FORMAT, Store, StoreError};
 use crate::clock::Timestamp;
@@ -121,6 +121,7 @@ impl DataDirectory {
         store
             .write(move |tx| {
                 tx.put(DATABASE_FORMAT, &(), &FORMAT)?;
+                tx.put(SET_UP, &(), &SetUp::FRESH)?;
                 tx.put(META, &(), &meta)
             })
             .map_err(|error: StoreError| OpenError::damaged(&unfinished, error))?;

@@ -80,13 +80,19 @@ pub struct StoreCounts {
 }
 
 impl Store {
-    /// An empty store that is gone with its last handle: the same engine, over memory.
+    /// The store of a new installation that is gone with its last handle: the same engine, over memory.
     pub fn in_memory() -> Self {
         let database = Builder::new()
             .set_cache_size(MEMORY_CACHE_BYTES)
             .create_with_backend(InMemoryBackend::new())
             .expect("memory is an empty database and does not fail");
-        Self::start(database)
+        let store = Self::start(database);
+        let fresh = store.write(|tx| tx.put(tables::SET_UP, &(), &tables::SetUp::FRESH));
+        fresh.expect("memory does not fail");
+        for count in [&store.0.shared.commits, &store.0.shared.jobs] {
+            count.store(0, Ordering::Relaxed);
+        }
+        store
     }
 
     fn start(database: Database) -> Self {

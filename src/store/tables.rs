@@ -5,9 +5,19 @@
 
 use super::record::Record;
 use super::table::Table;
+use crate::account::personal_token::PersonalToken;
+use crate::account::session::Session;
+use crate::account::usage::LastUse;
+use crate::account::user::User;
 use crate::clock::Timestamp;
-use crate::id::{InstanceId, UserId};
+use crate::id::{GrantId, InstanceId, KeyId, SessionId, TokenId, UserId};
+use crate::keys::SigningKey;
+use crate::oauth::authorization_code::AuthorizationCode;
+use crate::oauth::client::Client;
+use crate::oauth::grant::Grant;
+use crate::oauth::refresh_token::RefreshToken;
 use crate::secret::TokenDigest;
+use crate::token::RevocationEntry;
 
 /// The format of the whole database: [`super::FORMAT`]. Its own layout never changes, so that every program can read
 /// which program is needed.
@@ -18,6 +28,51 @@ pub const META: Table<(), Meta> = Table::new("meta");
 
 /// Whether the first admin has been made. Without a row nobody can make one.
 pub const SET_UP: Table<(), SetUp> = Table::new("set_up");
+
+/// People.
+pub const USERS: Table<UserId, User> = Table::new("users");
+/// Canonical user name to user.
+pub const USER_NAMES: Table<String, UserId> = Table::new("user_names");
+/// Signed-in browsers.
+pub const SESSIONS: Table<SessionId, Session> = Table::new("sessions");
+/// A user's sessions.
+pub const SESSIONS_BY_USER: Table<(UserId, SessionId), ()> = Table::new("sessions_by_user");
+
+/// Personal tokens, without the tokens.
+pub const PERSONAL_TOKENS: Table<TokenId, PersonalToken> = Table::new("personal_tokens");
+/// A user's personal tokens.
+pub const PERSONAL_TOKENS_BY_OWNER: Table<(UserId, TokenId), ()> = Table::new("personal_tokens_by_owner");
+/// Canonical names of a user's live personal tokens.
+pub const PERSONAL_TOKEN_NAMES: Table<(UserId, String), TokenId> = Table::new("personal_token_names");
+/// Last uses of personal tokens.
+pub const TOKEN_USES: Table<TokenId, LastUse> = Table::new("token_uses");
+
+/// OAuth clients by client id.
+pub const CLIENTS: Table<String, Client> = Table::new("clients");
+/// Digest of the metadata of dynamically registered public clients to client id: the same registration gets the same id.
+pub const CLIENT_DIGESTS: Table<TokenDigest, String> = Table::new("client_digests");
+/// The grants of a client; its id is digested.
+pub const GRANTS_BY_CLIENT: Table<(TokenDigest, GrantId), ()> = Table::new("grants_by_client");
+/// Assertions that clients have used (RFC 7523 §3), until they expire.
+pub const USED_ASSERTIONS: Table<TokenDigest, Timestamp> = Table::new("used_assertions");
+
+/// What users have allowed clients.
+pub const GRANTS: Table<GrantId, Grant> = Table::new("grants");
+/// A user's grants.
+pub const GRANTS_BY_USER: Table<(UserId, GrantId), ()> = Table::new("grants_by_user");
+/// Last uses of grants, by any of their access tokens.
+pub const GRANT_USES: Table<GrantId, LastUse> = Table::new("grant_uses");
+/// Authorization codes by digest.
+pub const AUTHORIZATION_CODES: Table<TokenDigest, AuthorizationCode> = Table::new("authorization_codes");
+/// Refresh tokens by digest.
+pub const REFRESH_TOKENS: Table<TokenDigest, RefreshToken> = Table::new("refresh_tokens");
+
+/// Signing keys, their private halves sealed.
+pub const SIGNING_KEYS: Table<KeyId, SigningKey> = Table::new("signing_keys");
+/// The log of revocations, by place.
+pub const REVOCATIONS: Table<u64, RevocationEntry> = Table::new("revocations");
+/// The place of the newest revocation; places are never used again.
+pub const LAST_REVOCATION: Table<(), u64> = Table::new("last_revocation");
 
 /// What this installation is.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -53,6 +108,22 @@ pub enum SetUp {
     },
 }
 
+impl SetUp {
+    /// Of a new installation: open, with a secret that nobody has. A start prints one that somebody does.
+    pub const FRESH: Self = Self::Open { secret: TokenDigest::from_bytes([0; 32]), issued_at: Timestamp::EPOCH };
+}
+
 impl Record for SetUp {
     const VERSION: u8 = 1;
 }
+
+/// First versions of the domain's records; a change of a type's fields is a new version, and `from_older` reads the old.
+macro_rules! first_version {
+    ($($record:ty)*) => {$(
+        impl Record for $record {
+            const VERSION: u8 = 1;
+        }
+    )*};
+}
+
+first_version! { User Session PersonalToken LastUse Client Grant AuthorizationCode RefreshToken SigningKey RevocationEntry }

@@ -117,22 +117,21 @@ impl TokenIssuer {
         self.sign(Typ::Access, signer, claims)
     }
 
-    /// Makes a personal token that is over at `expires_at`.
+    /// Makes the personal token `id`, which is over at `expires_at`.
     ///
     /// `issued_at` comes from [`super::RevocationSet::issue_time`], as for [`TokenIssuer::access`].
     pub fn personal(
         &self,
         signer: &ActiveSigner,
+        id: TokenId,
         grant: PersonalGrant,
         issued_at: Timestamp,
         expires_at: Timestamp,
-        entropy: &dyn Entropy,
     ) -> Result<SignedToken, IssueError> {
         let PersonalGrant { user, audience, scopes } = grant;
         if matches!(&audience, Audience::Resources(resources) if resources.is_empty()) {
             return Err(IssueError::NoServer);
         }
-        let id = TokenId::generate(issued_at, entropy);
         let claims = Claims { id, user, kind: TokenKind::Personal, audience, scopes, issued_at, expires_at };
         self.sign(Typ::Personal, signer, claims)
     }
@@ -159,7 +158,7 @@ mod tests {
 
     fn personal(workshop: &Workshop, audience: Audience, expires_at: Timestamp) -> Result<SignedToken, IssueError> {
         let grant = PersonalGrant { user: USER, audience, scopes: ScopeSet::mcp() };
-        workshop.tokens.personal(workshop.ring.signer(), grant, NOW, expires_at, &workshop.entropy)
+        workshop.tokens.personal(workshop.ring.signer(), workshop.token_id(), grant, NOW, expires_at)
     }
 
     #[test]

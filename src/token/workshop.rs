@@ -7,7 +7,7 @@ use super::{
 };
 use crate::clock::{Timestamp, days, hours};
 use crate::entropy::SeededEntropy;
-use crate::id::{GrantId, UserId};
+use crate::id::{GrantId, TokenId, UserId};
 use crate::keys::{KeyRing, KeyState, SigningKey};
 use crate::oauth::client::ClientId;
 use crate::oauth::issuer::Issuer;
@@ -77,10 +77,15 @@ impl Workshop {
         self.tokens.access(self.ring.signer(), grant, NOW, hours(1), &self.entropy).unwrap()
     }
 
+    /// The id of a new token.
+    pub fn token_id(&self) -> TokenId {
+        TokenId::generate(NOW, &self.entropy)
+    }
+
     /// A personal token for a year.
     pub(crate) fn personal(&self, audience: Audience) -> SignedToken {
         let grant = PersonalGrant { user: USER, audience, scopes: ScopeSet::mcp() };
-        self.tokens.personal(self.ring.signer(), grant, NOW, NOW + days(365), &self.entropy).unwrap()
+        self.tokens.personal(self.ring.signer(), self.token_id(), grant, NOW, NOW + days(365)).unwrap()
     }
 
     pub(crate) fn verify(&self, token: &str, now: Timestamp) -> Result<GenuineToken, TokenRefusal> {

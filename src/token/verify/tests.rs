@@ -125,7 +125,7 @@ fn a_token_that_is_made_right_after_the_revocation_of_its_user_is_good() {
     };
     let after = workshop
         .tokens
-        .personal(workshop.ring.signer(), grant, issued_at, issued_at + days(1), &workshop.entropy)
+        .personal(workshop.ring.signer(), workshop.token_id(), grant, issued_at, issued_at + days(1))
         .unwrap();
     assert_eq!(refusal(&workshop, before.expose(), now), Some(TokenRefusal::Revoked(RevokedBy::User)));
     assert_eq!(refusal(&workshop, after.expose(), now), None);

@@ -1,0 +1,174 @@
+//! Authorization: a client asks, a person decides, a code is made (OAuth 2.1 §4.1).
+//!
+//! Asking has no side effect. The person's decision comes back with the request sealed, bound to their session; approving
+//! looks at client and user again and writes grant and code in one transaction. Consent is asked for every time.
+
+use crate::access::GuardedServer;
+use crate::app::App;
+use crate::app::error::OperationError;
+use crate::app::register::make_room_for_client;
+use crate::clock::minutes;
+use crate::id::{GrantId, SessionId, UserId};
+use crate::oauth::authorization::{
+    AuthorizationQuery, AuthorizationRequest, AuthorizePageError, Offer, RedirectedError,
+};
+use crate::oauth::authorization_code::AuthorizationCode;
+use crate::oauth::client::{Client, ClientId, ClientKind};
+use crate::oauth::error::ErrorCode;
+use crate::oauth::grant::Grant;
+use crate::oauth::redirect_uri::RedirectUri;
+use crate::seal::Purpose;
+use crate::secret::{PlainToken, PlainTokenKind, TokenDigest};
+use crate::store::tables::{AUTHORIZATION_CODES, CLIENTS, GRANTS, GRANTS_BY_CLIENT, GRANTS_BY_USER, USERS};
+use crate::store::{Reads, StoreError, WriteTx};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a person may think about a consent page.
+const CONSENT_LIFE: Duration = minutes(30);
+
+/// Why an authorization request goes no further, and who hears of it.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthorizeError {
+    /// Only the person at the browser.
+    #[error(transparent)]
+    Page(#[from] AuthorizePageError),
+    /// The client, by redirect.
+    #[error(transparent)]
+    Redirect(#[from] RedirectedError),
+    /// It could not be looked at.
+    #[error(transparent)]
+    Operation(#[from] OperationError),
+}
+
+impl From<StoreError> for AuthorizeError {
+    fn from(error: StoreError) -> Self {
+        OperationError::from(error).into()
+    }
+}
+
+/// A request that is in order, and what the person must know to decide.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// The request.
+    pub request: AuthorizationRequest,
+    /// Who asks.
+    pub client: Client,
+    /// The server that would be opened.
+    pub server: Arc<GuardedServer>,
+}
+
+/// What the consent form carries, sealed.
+#[derive(Serialize, Deserialize)]
+struct SealedConsent {
+    session: SessionId,
+    request: AuthorizationRequest,
+    /// The client as shown; of a metadata document this is what counts, others are looked up again.
+    document: Option<Client>,
+}
+
+/// Where the browser goes after the decision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decided {
+    /// The redirect URI with its answer.
+    pub url: String,
+    /// The redirect URI that was asked for.
+    pub redirect_uri: RedirectUri,
+}
+
+impl App {
+    /// The client with this id as the store has it: registered, made by an admin, or a metadata document that was pinned or
+    /// approved before.
+    pub fn client(&self, id: &ClientId) -> Result<Option<Client>, OperationError> {
+        self.store.read(|tx| Ok(tx.get(CLIENTS, id.as_str())?))
+    }
+
+    /// Checks a request of `client`.
+    pub fn ask(&self, query: AuthorizationQuery, client: Client) -> Result<Asked, AuthorizeError> {
+        let addressed = query.addressed_by(&client)?;
+        let servers = self.live.servers();
+        let default = servers.default_server().ok_or_else(|| {
+            AuthorizeError::from(addressed.refused(ErrorCode::InvalidTarget, "no server is guarded here"))
+        })?;
+        let offer = Offer {
+            default_resource: &default.resource,
+            scopes_of: &|resource| servers.by_resource(resource).map(|server| server.scopes()),
+        };
+        let request = addressed.against(&offer)?;
+        let server = servers.by_resource(request.resource()).unwrap_or(default);
+        Ok(Asked { server: Arc::clone(server), request, client })
+    }
+
+    /// Seals a request into the consent form of a session.
+    pub fn seal_consent(&self, asked: &Asked, session: SessionId) -> String {
+        let document = (asked.client.kind == ClientKind::Document).then(|| asked.client.clone());
+        let consent = SealedConsent { session, request: asked.request.clone(), document };
+        self.sealer.seal(Purpose::Consent, &consent, self.now(), CONSENT_LIFE)
+    }
+
+    /// The person approves: makes grant and code.
+    pub fn approve(&self, session: SessionId, user: UserId, sealed: &str) -> Result<Decided, AuthorizeError> {
+        let SealedConsent { request, document, .. } = self.open_consent(session, sealed)?;
+        let now = self.now();
+        let code = PlainToken::generate(PlainTokenKind::AuthorizationCode, &*self.entropy);
+        let grant_id = GrantId::generate(now, &*self.entropy);
+        let (digest, asked, most) = (code.digest(), request.clone(), self.options.registration.most_clients);
+        self.store.write(move |tx| {
+            let client = client_of(tx, &asked, document, most)?;
+            if tx.get(USERS, &user)?.is_none_or(|user| user.is_disabled()) {
+                return Err(AuthorizeError::from(asked.refused(ErrorCode::AccessDenied, "the user may not sign in")));
+            }
+            let grant = Grant::approved(grant_id, user, &client, &asked, now)?;
+            tx.insert_new(GRANTS, &grant_id, &grant)?;
+            tx.put(GRANTS_BY_USER, &(user, grant_id), &())?;
+            let by_client = (TokenDigest::of(client.id.as_str()), grant_id);
+            tx.put(GRANTS_BY_CLIENT, &by_client, &())?;
+            let row = AuthorizationCode::issue(&grant, asked.challenge(), now);
+            tx.insert_new(AUTHORIZATION_CODES, &digest, &row)?;
+            Ok(())
+        })?;
+        tracing::info!(user = %user, client = %request.client_id(), grant = %grant_id, "access approved");
+        let url = request.success_url(&code, &self.options.issuer);
+        Ok(Decided { url, redirect_uri: request.redirect_uri().clone() })
+    }
+
+    /// The person says no.
+    pub fn deny(&self, session: SessionId, sealed: &str) -> Result<Decided, AuthorizeError> {
+        let SealedConsent { request, .. } = self.open_consent(session, sealed)?;
+        let refusal = request.refused(ErrorCode::AccessDenied, "the user denied the request");
+        tracing::info!(client = %request.client_id(), "access denied by the user");
+        Ok(Decided { url: refusal.url(&self.options.issuer), redirect_uri: request.redirect_uri().clone() })
+    }
+
+    fn open_consent(&self, session: SessionId, sealed: &str) -> Result<SealedConsent, AuthorizeError> {
+        let opened = self.sealer.open::<SealedConsent>(Purpose::Consent, sealed, self.now()).ok();
+        let opened = opened.filter(|consent| consent.session == session);
+        opened.ok_or_else(|| {
+            let text = "This consent page is too old or belongs to another sign-in. Go back to the application and connect again.";
+            OperationError::invalid(text).into()
+        })
+    }
+}
+
+/// The client as it is now; a metadata document is kept with its grant, so that its refresh tokens work without a fetch.
+fn client_of(
+    tx: &mut WriteTx,
+    request: &AuthorizationRequest,
+    document: Option<Client>,
+    most_clients: usize,
+) -> Result<Client, AuthorizeError> {
+    let id = request.client_id();
+    let stored = tx.get(CLIENTS, id.as_str())?;
+    match (document, stored) {
+        (Some(_), Some(pinned)) if pinned.created_by.is_some() => Ok(pinned),
+        (Some(document), stored) => {
+            if stored.is_none() {
+                make_room_for_client(tx, most_clients)?;
+            }
+            tx.put(CLIENTS, id.as_str(), &document)?;
+            Ok(document)
+        }
+        (None, stored) => stored.ok_or_else(|| AuthorizePageError::UnknownClient(id.to_string()).into()),
+    }
+}

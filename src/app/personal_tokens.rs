@@ -1,0 +1,235 @@
+//! Personal tokens: made, listed, renamed and revoked by their owner.
+//!
+//! The token itself is returned once and never kept. A name belongs to one live token of its owner; ended tokens keep
+//! theirs for the list only. Nothing here takes a bearer token as its authority: a token can never make a token.
+
+use crate::access::ServerName;
+use crate::account::personal_token::{MAX_REACH, PersonalToken, PersonalTokenEntry, Reach, TokenName, TokenState};
+use crate::app::App;
+use crate::app::error::OperationError;
+use crate::app::revoke::record;
+use crate::clock::{Timestamp, minutes};
+use crate::id::{TokenId, UserId};
+use crate::oauth::resource::ResourceUri;
+use crate::oauth::scope::ScopeSet;
+use crate::store::tables::{PERSONAL_TOKEN_NAMES, PERSONAL_TOKENS, PERSONAL_TOKENS_BY_OWNER, TOKEN_USES};
+use crate::store::{Reads, Scan, WriteTx};
+use crate::token::Audience;
+use crate::token::RevocationEntry;
+use crate::token::{PersonalGrant, SignedToken};
+
+/// Rows of a list at most; the newest come first.
+const LIST_LIMIT: usize = 1_000;
+
+/// What its owner chose for a new personal token.
+#[derive(Debug, Clone)]
+pub struct NewPersonalToken {
+    /// Its id, given out with the form: so the same form makes one token, however often it is sent.
+    pub id: TokenId,
+    /// As typed.
+    pub name: String,
+    /// From when on it is refused; the policy's longest life if absent.
+    pub expires_at: Option<Timestamp>,
+    /// Names of servers; every server if absent.
+    pub servers: Option<Vec<String>>,
+}
+
+/// What the making of a personal token comes to.
+#[derive(Debug)]
+pub enum Made {
+    /// It was made: the only time that the token itself is seen.
+    Now(PersonalToken, SignedToken),
+    /// The same form was sent before; the token was shown then.
+    Before(PersonalToken),
+}
+
+impl App {
+    /// Makes a personal token for `owner`.
+    pub fn create_personal_token(&self, owner: UserId, new: &NewPersonalToken) -> Result<Made, OperationError> {
+        let (now, policy) = (self.now(), self.options.personal_tokens);
+        let name = TokenName::parse(&new.name).map_err(OperationError::invalid)?;
+        let longest = now + policy.longest;
+        let expires_at = new.expires_at.unwrap_or(longest);
+        // A form that was opened a while ago may name the longest life of that moment or a little more.
+        if expires_at > longest + minutes(60 * 24) {
+            let days = policy.longest.as_secs() / 86_400;
+            return Err(OperationError::invalid(format!(
+                "A token lives for at most {days} days. Choose an earlier date."
+            )));
+        }
+        if expires_at < now + minutes(1) {
+            return Err(OperationError::invalid("The expiry date has passed. Choose a later one."));
+        }
+        let expires_at = expires_at.min(longest);
+        let reach = self.reach_of(new.servers.as_deref())?;
+        let audience = match &reach {
+            Reach::AllServers => Audience::EveryServer,
+            Reach::Servers(resources) => Audience::Resources(resources.clone()),
+        };
+        let grant = PersonalGrant { user: owner, audience, scopes: ScopeSet::mcp() };
+        let issued_at = self.live.revoked().issue_time(owner, now);
+        let keys = self.live.keys();
+        let signed = self.token_issuer.personal(keys.signer(), new.id, grant, issued_at, expires_at);
+        let secret = signed.map_err(OperationError::invalid)?;
+        let claims = secret.claims();
+        let token = PersonalToken {
+            id: claims.id,
+            owner,
+            name,
+            reach,
+            scopes: claims.scopes.clone(),
+            key: keys.signer().id(),
+            created_at: claims.issued_at,
+            expires_at: claims.expires_at,
+            revoked_at: None,
+        };
+        let row = token.clone();
+        let per_user = policy.per_user;
+        let made = self.store.write(move |tx| {
+            if tx.contains(PERSONAL_TOKENS, &row.id)? {
+                return Ok(false);
+            }
+            let live = live_tokens(tx, owner, now)?;
+            if live >= per_user {
+                let text = format!("You have {live} tokens, which is the most. Revoke one that you no longer need.");
+                return Err(OperationError::invalid(text));
+            }
+            claim_name(tx, &row, now)?;
+            tx.insert_new(PERSONAL_TOKENS, &row.id, &row)?;
+            tx.put(PERSONAL_TOKENS_BY_OWNER, &(owner, row.id), &())?;
+            Ok(true)
+        })?;
+        if !made {
+            return self.personal_token(owner, token.id).map(|entry| Made::Before(entry.token));
+        }
+        tracing::info!(user = %owner, token = %token.id, "personal token made");
+        Ok(Made::Now(token, secret))
+    }
+
+    /// The owner's tokens, the newest first, ended ones included for as long as they are kept.
+    pub fn personal_tokens(&self, owner: UserId) -> Result<Vec<PersonalTokenEntry>, OperationError> {
+        let now = self.now();
+        self.store.read(|tx| {
+            let mut entries = Vec::new();
+            let newest_first = Scan::prefix(&owner).backwards().limit(LIST_LIMIT);
+            for (_, id) in tx.keys(PERSONAL_TOKENS_BY_OWNER, newest_first)? {
+                if let Some(token) = tx.get(PERSONAL_TOKENS, &id)? {
+                    entries.push(self.entry(tx, token, now)?);
+                }
+            }
+            Ok(entries)
+        })
+    }
+
+    /// One of the owner's tokens.
+    pub fn personal_token(&self, owner: UserId, id: TokenId) -> Result<PersonalTokenEntry, OperationError> {
+        let now = self.now();
+        self.store.read(|tx| {
+            let token = tx.get(PERSONAL_TOKENS, &id)?.filter(|token| token.owner == owner);
+            self.entry(tx, token.ok_or(OperationError::NotFound("token"))?, now)
+        })
+    }
+
+    /// Gives one of the owner's live tokens another name.
+    pub fn rename_personal_token(&self, owner: UserId, id: TokenId, name: &str) -> Result<(), OperationError> {
+        let name = TokenName::parse(name).map_err(OperationError::invalid)?;
+        let now = self.now();
+        self.store.write(move |tx| {
+            let token = owned(tx, owner, id)?;
+            if token.state(now) != TokenState::Live {
+                return Err(OperationError::invalid("This token has ended; its name stays as it was."));
+            }
+            let renamed = PersonalToken { name, ..token.clone() };
+            if renamed.name.canonical() != token.name.canonical() {
+                claim_name(tx, &renamed, now)?;
+                release_name(tx, &token)?;
+            }
+            Ok(tx.put(PERSONAL_TOKENS, &id, &renamed)?)
+        })
+    }
+
+    /// Revokes one of the owner's tokens: refused from the moment that this returns. Doing it twice changes nothing.
+    pub fn revoke_personal_token(&self, owner: UserId, id: TokenId) -> Result<PersonalToken, OperationError> {
+        let now = self.now();
+        let (token, published) = self.store.write(move |tx| {
+            let token = owned(tx, owner, id)?;
+            if token.state(now) != TokenState::Live {
+                return Ok((token, None));
+            }
+            let revoked = PersonalToken { revoked_at: Some(now), ..token };
+            release_name(tx, &revoked)?;
+            tx.put(PERSONAL_TOKENS, &id, &revoked)?;
+            let entry = record(tx, RevocationEntry::token(id, revoked.expires_at, now))?;
+            Ok::<_, OperationError>((revoked, Some(entry)))
+        })?;
+        if let Some(entry) = published {
+            self.live.revoked().publish(&entry);
+            tracing::info!(user = %owner, token = %id, "personal token revoked");
+        }
+        Ok(token)
+    }
+
+    fn entry(
+        &self,
+        tx: &impl Reads,
+        token: PersonalToken,
+        now: Timestamp,
+    ) -> Result<PersonalTokenEntry, OperationError> {
+        let last_use = match self.live.usage().tokens.latest(token.id) {
+            Some(latest) => Some(latest),
+            None => tx.get(TOKEN_USES, &token.id)?,
+        };
+        Ok(PersonalTokenEntry { last_use, state: token.state(now), token })
+    }
+
+    fn reach_of(&self, servers: Option<&[String]>) -> Result<Reach, OperationError> {
+        let Some(names) = servers else { return Ok(Reach::AllServers) };
+        let directory = self.live.servers();
+        let mut resources: Vec<ResourceUri> = Vec::new();
+        for name in names.iter().take(MAX_REACH + 1) {
+            let server = ServerName::parse(name).ok().and_then(|name| directory.by_name(&name).cloned());
+            let server = server.ok_or(OperationError::NotFound("server"))?;
+            if !resources.contains(&server.resource) {
+                resources.push(server.resource.clone());
+            }
+        }
+        if resources.is_empty() || resources.len() > MAX_REACH {
+            return Err(OperationError::invalid(format!("Choose 1 to {MAX_REACH} servers, or all of them.")));
+        }
+        Ok(Reach::Servers(resources))
+    }
+}
+
+fn owned(tx: &WriteTx, owner: UserId, id: TokenId) -> Result<PersonalToken, OperationError> {
+    let token = tx.get(PERSONAL_TOKENS, &id)?.filter(|token| token.owner == owner);
+    token.ok_or(OperationError::NotFound("token"))
+}
+
+fn live_tokens(tx: &WriteTx, owner: UserId, now: Timestamp) -> Result<usize, OperationError> {
+    let mut live = 0;
+    for (_, id) in tx.keys(PERSONAL_TOKENS_BY_OWNER, Scan::prefix(&owner))? {
+        live += usize::from(tx.get(PERSONAL_TOKENS, &id)?.is_some_and(|token| token.state(now) == TokenState::Live));
+    }
+    Ok(live)
+}
+
+/// Takes the token's name for it, unless another live token of its owner has it.
+fn claim_name(tx: &mut WriteTx, token: &PersonalToken, now: Timestamp) -> Result<(), OperationError> {
+    let key = (token.owner, token.name.canonical());
+    if let Some(holder) = tx.get(PERSONAL_TOKEN_NAMES, &key)?
+        && holder != token.id
+        && tx.get(PERSONAL_TOKENS, &holder)?.is_some_and(|holder| holder.state(now) == TokenState::Live)
+    {
+        let text = format!("You already have a token called “{}”. Choose another name.", token.name);
+        return Err(OperationError::invalid(text));
+    }
+    Ok(tx.put(PERSONAL_TOKEN_NAMES, &key, &token.id)?)
+}
+
+pub(super) fn release_name(tx: &mut WriteTx, token: &PersonalToken) -> Result<(), OperationError> {
+    let key = (token.owner, token.name.canonical());
+    if tx.get(PERSONAL_TOKEN_NAMES, &key)? == Some(token.id) {
+        tx.remove(PERSONAL_TOKEN_NAMES, &key)?;
+    }
+    Ok(())
+}

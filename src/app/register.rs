@@ -1,0 +1,158 @@
+//! Registration of clients: by themselves (RFC 7591), and what keeps their number bounded.
+//!
+//! A public client that registers with the same metadata again gets the same id, so the clients that register on every
+//! connect do not pile up. What was never used is forgotten after a while, or at once when the table is full; a client with
+//! a grant never is.
+
+use crate::app::App;
+use crate::app::error::{EndpointError, OperationError};
+use crate::clock::Timestamp;
+use crate::oauth::client::{Client, ClientId, ClientKind, ClientMetadata};
+use crate::oauth::error::{ErrorCode, ProtocolError};
+use crate::oauth::registration::RegistrationAccess;
+use crate::secret::{PlainToken, PlainTokenKind, TokenDigest};
+use crate::store::tables::{CLIENT_DIGESTS, CLIENTS, GRANTS_BY_CLIENT};
+use crate::store::{Reads, Scan, WriteTx};
+use std::time::Duration;
+
+/// How many forgettable clients are looked at to make room.
+const CANDIDATES: usize = 64;
+
+/// Counts events in a fixed window of time.
+#[derive(Debug)]
+pub struct Window {
+    most: u32,
+    length: Duration,
+    began: Timestamp,
+    count: u32,
+}
+
+impl Window {
+    /// At most `most` events in each `length`.
+    pub const fn new(most: u32, length: Duration) -> Self {
+        Self { most, length, began: Timestamp::EPOCH, count: 0 }
+    }
+
+    /// Counts one event; false if there were too many.
+    pub fn admit(&mut self, now: Timestamp) -> bool {
+        if now.since(self.began) >= self.length {
+            (self.began, self.count) = (now, 0);
+        }
+        self.count = self.count.saturating_add(1);
+        self.count <= self.most
+    }
+}
+
+/// A client that has registered, and its secret if it got one just now.
+#[derive(Debug)]
+pub struct Registered {
+    /// As it is kept.
+    pub client: Client,
+    /// Shown once.
+    pub secret: Option<PlainToken>,
+}
+
+impl App {
+    /// Registers a client by its own word (RFC 7591 §3). A public client with the same metadata gets the id that it got
+    /// before; one with a secret is always new, because its secret cannot be shown again.
+    pub fn register_client(&self, metadata: ClientMetadata) -> Result<Registered, ProtocolError> {
+        if !self.options.registration.dynamic {
+            let text = "dynamic registration is switched off here; ask the administrator for a client id";
+            return Err(ProtocolError::new(ErrorCode::AccessDenied, text));
+        }
+        let (now, most) = (self.now(), self.options.registration.most_clients);
+        if self.options.rate_limits && !self.throttles().registrations.admit(now) {
+            return Err(ProtocolError::new(ErrorCode::SlowDown, "too many registrations; try again in a minute"));
+        }
+        let secret = metadata.auth_method.has_secret();
+        let secret = secret.then(|| PlainToken::generate(PlainTokenKind::ClientSecret, &*self.entropy));
+        let client = Client {
+            id: ClientId::generate(now, &*self.entropy),
+            kind: ClientKind::Dynamic,
+            secret: secret.as_ref().map(PlainToken::digest),
+            metadata,
+            created_at: now,
+            created_by: None,
+        };
+        let client = self.store.write(move |tx| {
+            let digest = TokenDigest::from_bytes(*client.metadata.digest().as_bytes());
+            if client.secret.is_none() {
+                if let Some(known) = tx.get(CLIENT_DIGESTS, &digest)?
+                    && let Some(known) = tx.get(CLIENTS, known.as_str())?
+                {
+                    return Ok(known);
+                }
+                tx.put(CLIENT_DIGESTS, &digest, &client.id.to_string())?;
+            }
+            make_room_for_client(tx, most)?;
+            tx.insert_new(CLIENTS, client.id.as_str(), &client)?;
+            Ok::<_, EndpointError>(client)
+        });
+        let client = client.map_err(|error| error.0)?;
+        tracing::info!(client = %client.id, name = client.display_name(), "client registered");
+        Ok(Registered { client, secret })
+    }
+
+    /// The registration that its client asks to read again with its token (RFC 7592 §2.1).
+    pub fn read_registration(&self, id: &str, token: &str) -> Result<Client, ProtocolError> {
+        let refused = || ProtocolError::new(ErrorCode::InvalidToken, "no such registration, or not its token");
+        let id = ClientId::parse(id).map_err(|_| refused())?;
+        if !self.registration_access.admits(&id, token) {
+            return Err(refused());
+        }
+        self.client(&id)?.filter(|client| client.kind == ClientKind::Dynamic).ok_or_else(refused)
+    }
+
+    /// Makes the tokens with which clients read their registration.
+    pub const fn registration_access(&self) -> &RegistrationAccess {
+        &self.registration_access
+    }
+}
+
+/// Registered by itself: may go if it was never used. Admin-made and pinned clients stay.
+pub(super) fn is_forgettable(client: &Client) -> bool {
+    client.kind != ClientKind::Admin && client.created_by.is_none()
+}
+
+/// Removes a client that has no grant; says whether it did.
+pub(super) fn forget_if_unused(tx: &mut WriteTx, client: &Client) -> Result<bool, OperationError> {
+    let digest = TokenDigest::of(client.id.as_str());
+    if !tx.keys(GRANTS_BY_CLIENT, Scan::prefix(&digest).limit(1))?.is_empty() {
+        return Ok(false);
+    }
+    remove_client(tx, client)?;
+    Ok(true)
+}
+
+/// Makes room for one more client if there are `most` already: the oldest that was never used goes.
+pub(super) fn make_room_for_client(tx: &mut WriteTx, most: usize) -> Result<(), OperationError> {
+    if tx.count(CLIENTS, Scan::all())? < most {
+        return Ok(());
+    }
+    let mut oldest: Vec<Client> = Vec::new();
+    tx.visit(CLIENTS, Scan::all(), |_, client| {
+        if is_forgettable(&client) {
+            let place = oldest.partition_point(|other| other.created_at <= client.created_at);
+            if place < CANDIDATES {
+                oldest.insert(place, client);
+                oldest.truncate(CANDIDATES);
+            }
+        }
+        Ok::<_, OperationError>(())
+    })?;
+    for client in oldest {
+        if forget_if_unused(tx, &client)? {
+            return Ok(());
+        }
+    }
+    Err(OperationError::invalid("No more clients can be registered here. Ask the administrator to remove some."))
+}
+
+pub(super) fn remove_client(tx: &mut WriteTx, client: &Client) -> Result<(), OperationError> {
+    tx.remove(CLIENTS, client.id.as_str())?;
+    let digest = TokenDigest::from_bytes(*client.metadata.digest().as_bytes());
+    if tx.get(CLIENT_DIGESTS, &digest)?.as_deref() == Some(client.id.as_str()) {
+        tx.remove(CLIENT_DIGESTS, &digest)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,233 @@
+//! Who is at this browser? Signing in and out, sessions, and changing the password.
+//!
+//! A wrong name and a wrong password look the same and take the same time. Every attempt is counted before the password
+//! is looked at, by account and by network. Signing in always makes a new session and ends the one that the browser had.
+
+use crate::account::password::{NewPassword, PasswordHash};
+use crate::account::session::Session;
+use crate::account::throttle::network_of;
+use crate::account::user::{User, Username};
+use crate::app::error::OperationError;
+use crate::app::{App, Caller};
+use crate::clock::Timestamp;
+use crate::entropy::Entropy;
+use crate::id::{SessionId, UserId};
+use crate::store::tables::{SESSIONS, SESSIONS_BY_USER, USER_NAMES, USERS};
+use crate::store::{Reads, Scan, WriteTx};
+
+/// Sessions of one user at most; the one that has been quiet longest makes room.
+const MOST_SESSIONS: usize = 50;
+
+/// Why a sign-in failed, in words that tell a stranger nothing.
+const WRONG: &str = "The user name or the password is not right. Check both and try again.";
+
+impl App {
+    /// Signs in and returns the new session; `previous` is the session that the browser had, which ends.
+    pub fn sign_in(
+        &self,
+        name: &str,
+        password: &str,
+        previous: Option<SessionId>,
+        caller: &Caller,
+    ) -> Result<SessionId, OperationError> {
+        let now = self.now();
+        let key = Username::parse(name).map_or_else(|_| String::new(), |name| name.canonical());
+        self.begin_attempt(&key, caller, now)?;
+        let user = self.user_by_name(&key)?;
+        let hash = user.as_ref().map_or_else(PasswordHash::nobody, |user| user.password.clone());
+        let right = hash.verify(password);
+        let Some(user) = user.filter(|user| right && !user.is_disabled()) else {
+            tracing::info!(name = %key, address = ?caller.address, "sign-in refused");
+            return Err(OperationError::invalid(WRONG));
+        };
+        self.end_attempt(&key, caller);
+        let rehashed = hash.is_outdated().then(|| NewPassword::parse(password, "")).and_then(Result::ok);
+        let rehashed = rehashed.map(|password| password.hash(&*self.entropy));
+        let session = NewSession::of(&user, caller, now, &*self.entropy);
+        let (id, user_id) = (session.id(), user.id);
+        self.store.write(move |tx| {
+            if let Some(previous) = previous {
+                remove_session(tx, previous)?;
+            }
+            // The password that was checked must still be the one that counts.
+            match tx.get(USERS, &user_id)? {
+                Some(current) if current.password == hash && !current.is_disabled() => {
+                    if let Some(rehashed) = rehashed {
+                        tx.put(USERS, &user_id, &User { password: rehashed, ..current })?;
+                    }
+                    add_session(tx, session)
+                }
+                _ => Err(OperationError::invalid(WRONG)),
+            }
+        })?;
+        tracing::info!(user = %user_id, address = ?caller.address, "signed in");
+        Ok(id)
+    }
+
+    /// Ends a session.
+    pub fn sign_out(&self, session: SessionId) -> Result<(), OperationError> {
+        self.store.write(move |tx| remove_session(tx, session))
+    }
+
+    /// The session with this id and its user, if it is still good; notes the visit now and then.
+    pub fn session(&self, id: SessionId) -> Result<Option<(Session, User)>, OperationError> {
+        let (now, policy) = (self.now(), self.options.sessions);
+        let found = self.store.read(|tx| {
+            let Some(session) = tx.get(SESSIONS, &id)? else { return Ok(None) };
+            let user = tx.get(USERS, &session.user)?;
+            Ok::<_, OperationError>(
+                user.filter(|user| session.is_good_for(user, now, &policy)).map(|user| (session, user)),
+            )
+        })?;
+        if let Some((session, _)) = &found
+            && session.wants_touch(now, &policy)
+        {
+            self.store.write(move |tx| {
+                tx.change(SESSIONS, &id, |session: &mut Session| session.seen_at = now)?;
+                Ok::<_, OperationError>(())
+            })?;
+        }
+        Ok(found)
+    }
+
+    /// Sets a new password: all other sessions end, and this browser gets a new one, which is returned.
+    pub fn change_password(
+        &self,
+        session: SessionId,
+        user: UserId,
+        current: &str,
+        new: &str,
+        caller: &Caller,
+    ) -> Result<SessionId, OperationError> {
+        let now = self.now();
+        let found = self.store.read(|tx| tx.get(USERS, &user).map_err(OperationError::from))?;
+        let found = found.ok_or(OperationError::NotFound("account"))?;
+        let key = found.name.canonical();
+        self.begin_attempt(&key, caller, now)?;
+        if !found.password.verify(current) {
+            return Err(OperationError::invalid("The current password is not right. Check it and try again."));
+        }
+        self.end_attempt(&key, caller);
+        let password = NewPassword::parse(new, &key).map_err(OperationError::invalid)?.hash(&*self.entropy);
+        let renewed = NewSession::of(&found, caller, now, &*self.entropy);
+        let id = renewed.id();
+        self.store.write(move |tx| {
+            let unchanged = tx.change(USERS, &user, |row: &mut User| {
+                let unchanged = row.password == found.password && !row.is_disabled();
+                if unchanged {
+                    row.password = password;
+                    row.password_set_at = now;
+                }
+                unchanged
+            })?;
+            if unchanged != Some(true) {
+                return Err(OperationError::invalid("The password was changed elsewhere. Sign in again."));
+            }
+            remove_session(tx, session)?;
+            remove_sessions_of(tx, user)?;
+            add_session(tx, renewed)
+        })?;
+        tracing::info!(user = %user, "password changed");
+        Ok(id)
+    }
+
+    /// Ends all sessions of a user except `keep`.
+    pub fn sign_out_others(&self, user: UserId, keep: SessionId) -> Result<usize, OperationError> {
+        self.store.write(move |tx| {
+            let mut ended = 0;
+            for (_, id) in tx.keys(SESSIONS_BY_USER, Scan::prefix(&user))? {
+                if id != keep {
+                    remove_session(tx, id)?;
+                    ended += 1;
+                }
+            }
+            Ok(ended)
+        })
+    }
+
+    /// The users in the store, published to the hot path.
+    pub(super) fn reload_users(&self) -> Result<(), OperationError> {
+        self.store.read(|tx| {
+            tx.visit(USERS, Scan::all(), |_, user| {
+                self.live.publish_user(&user);
+                Ok::<_, OperationError>(())
+            })
+        })
+    }
+
+    fn user_by_name(&self, canonical: &str) -> Result<Option<User>, OperationError> {
+        self.store.read(|tx| match tx.get(USER_NAMES, canonical)? {
+            Some(id) => Ok(tx.get(USERS, &id)?),
+            None => Ok(None),
+        })
+    }
+
+    fn begin_attempt(&self, account: &str, caller: &Caller, now: Timestamp) -> Result<(), OperationError> {
+        if !self.options.rate_limits {
+            return Ok(());
+        }
+        let mut throttles = self.throttles();
+        if let Some(address) = caller.address {
+            throttles.sign_in_by_network.begin(&network_of(address), now)?;
+        }
+        Ok(throttles.sign_in_by_account.begin(&account.to_owned(), now)?)
+    }
+
+    fn end_attempt(&self, account: &str, caller: &Caller) {
+        let mut throttles = self.throttles();
+        throttles.sign_in_by_account.succeeded(&account.to_owned());
+        if let Some(address) = caller.address {
+            throttles.sign_in_by_network.succeeded(&network_of(address));
+        }
+    }
+}
+
+/// A session that is about to be written.
+pub(super) struct NewSession(Session);
+
+impl NewSession {
+    pub(super) fn of(user: &User, caller: &Caller, now: Timestamp, entropy: &dyn Entropy) -> Self {
+        Self(Session {
+            id: SessionId::generate(now, entropy),
+            user: user.id,
+            signed_in_at: now,
+            seen_at: now,
+            address: caller.address.map(|address| address.to_string()).unwrap_or_default(),
+            user_agent: caller.user_agent.clone(),
+        })
+    }
+
+    pub(super) const fn id(&self) -> SessionId {
+        self.0.id
+    }
+}
+
+pub(super) fn add_session(tx: &mut WriteTx, NewSession(session): NewSession) -> Result<(), OperationError> {
+    let mut others = Vec::new();
+    for (_, id) in tx.keys(SESSIONS_BY_USER, Scan::prefix(&session.user))? {
+        if let Some(other) = tx.get(SESSIONS, &id)? {
+            others.push((other.seen_at, id));
+        }
+    }
+    others.sort_unstable();
+    for (_, quiet) in others.iter().rev().skip(MOST_SESSIONS - 1) {
+        remove_session(tx, *quiet)?;
+    }
+    tx.put(SESSIONS_BY_USER, &(session.user, session.id), &())?;
+    tx.insert_new(SESSIONS, &session.id, &session)?;
+    Ok(())
+}
+
+pub(super) fn remove_session(tx: &mut WriteTx, id: SessionId) -> Result<(), OperationError> {
+    if let Some(session) = tx.take(SESSIONS, &id)? {
+        tx.remove(SESSIONS_BY_USER, &(session.user, id))?;
+    }
+    Ok(())
+}
+
+fn remove_sessions_of(tx: &mut WriteTx, user: UserId) -> Result<(), OperationError> {
+    for (_, id) in tx.keys(SESSIONS_BY_USER, Scan::prefix(&user))? {
+        remove_session(tx, id)?;
+    }
+    Ok(())
+}

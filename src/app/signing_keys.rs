@@ -1,0 +1,113 @@
+//! Signing keys: the first ones, rotation by schedule and by hand, and condemnation.
+//!
+//! The plan is made and carried out in one transaction with the reading of the keys; the new ring is published after the
+//! commit and before the answer, so a condemned key verifies nothing from then on.
+
+use crate::app::App;
+use crate::app::error::OperationError;
+use crate::clock::Timestamp;
+use crate::entropy::Entropy;
+use crate::id::KeyId;
+use crate::keys::Jwks;
+use crate::keys::SigningKey;
+use crate::keys::{self, Change, RotationPolicy, RotationRefusal, Step};
+use crate::keys::{KeyRing, KeyRingError};
+use crate::seal::Sealer;
+use crate::store::tables::SIGNING_KEYS;
+use crate::store::{Reads, Scan, Store, WriteTx};
+use std::sync::Arc;
+
+impl App {
+    /// All signing keys that are kept, the newest first.
+    pub fn signing_keys(&self) -> Result<Vec<SigningKey>, OperationError> {
+        self.store.read(|tx| {
+            let rows = tx.scan(SIGNING_KEYS, Scan::all().backwards())?;
+            Ok(rows.into_iter().map(|(_, key)| key).collect())
+        })
+    }
+
+    /// The public keys to publish now (RFC 7517).
+    pub fn jwks(&self) -> Jwks {
+        self.live.keys().jwks(self.now())
+    }
+
+    /// Lets the next key sign from now on.
+    pub fn rotate_signing_keys(&self) -> Result<(), OperationError> {
+        let (now, policy) = (self.now(), self.options.rotation);
+        self.change_keys(move |keys| keys::rotate_now(keys, now, &policy))?;
+        tracing::warn!("signing keys rotated by hand");
+        Ok(())
+    }
+
+    /// Condemns a key: nothing that it signed is accepted from the moment that this returns.
+    pub fn condemn_signing_key(&self, id: KeyId) -> Result<(), OperationError> {
+        self.change_keys(move |keys| keys::condemn(keys, id))?;
+        tracing::warn!(key = %id, "signing key condemned");
+        Ok(())
+    }
+
+    /// Does what the schedule asks for, which mostly is nothing.
+    pub fn rotate_by_schedule(&self) -> Result<(), OperationError> {
+        let (now, policy) = (self.now(), self.options.rotation);
+        let keys = self.signing_keys()?;
+        if keys::plan(&keys, now, &policy).is_empty() {
+            return Ok(());
+        }
+        self.change_keys(move |keys| Ok(keys::plan(keys, now, &policy)))?;
+        tracing::info!("signing keys changed by schedule");
+        Ok(())
+    }
+
+    fn change_keys(
+        &self,
+        plan: impl FnOnce(&[SigningKey]) -> Result<Vec<Step>, RotationRefusal> + Send + 'static,
+    ) -> Result<(), OperationError> {
+        let (now, sealer, entropy) = (self.now(), self.sealer.clone(), Arc::clone(&self.entropy));
+        let ring = self.store.write(move |tx| {
+            let keys = all_keys(tx)?;
+            let steps = plan(&keys).map_err(OperationError::invalid)?;
+            carry_out(tx, &keys, &steps, now, &sealer, &*entropy)
+        })?;
+        self.live.publish_keys(ring);
+        Ok(())
+    }
+}
+
+/// The ring of an installation that is starting; makes the first keys where there are none.
+pub(super) fn load_or_create(
+    store: &Store,
+    sealer: &Sealer,
+    entropy: &Arc<dyn Entropy>,
+    now: Timestamp,
+    policy: &RotationPolicy,
+) -> Result<KeyRing, OperationError> {
+    let (sealer, entropy, policy) = (sealer.clone(), Arc::clone(entropy), *policy);
+    store.write(move |tx| {
+        let keys = all_keys(tx)?;
+        let steps = keys::plan(&keys, now, &policy);
+        carry_out(tx, &keys, &steps, now, &sealer, &*entropy)
+    })
+}
+
+fn all_keys(tx: &impl Reads) -> Result<Vec<SigningKey>, OperationError> {
+    Ok(tx.scan(SIGNING_KEYS, Scan::all())?.into_iter().map(|(_, key)| key).collect())
+}
+
+fn carry_out(
+    tx: &mut WriteTx,
+    keys: &[SigningKey],
+    steps: &[Step],
+    now: Timestamp,
+    sealer: &Sealer,
+    entropy: &dyn Entropy,
+) -> Result<KeyRing, OperationError> {
+    for change in keys::carry_out(keys, steps, now, sealer, entropy) {
+        match change {
+            Change::Put(key) => tx.put(SIGNING_KEYS, &key.id, &key)?,
+            Change::Remove(id) => {
+                tx.remove(SIGNING_KEYS, &id)?;
+            }
+        }
+    }
+    KeyRing::build(&all_keys(tx)?, sealer).map_err(|error: KeyRingError| OperationError::invalid(error))
+}

@@ -1,0 +1,150 @@
+//! What is done now and then: flush last uses, let go of what has expired.
+//!
+//! Nothing depends on the sweep for its safety: whatever reads a row checks its time. Each call does a bounded amount of
+//! work in one transaction per table, so that a large backlog does not hold up the writer.
+
+use crate::account::personal_token::PersonalToken;
+use crate::account::session::Session;
+use crate::app::error::OperationError;
+use crate::app::personal_tokens::release_name;
+use crate::app::register::{forget_if_unused, is_forgettable};
+use crate::app::sign_in::remove_session;
+use crate::app::{App, CredentialPolicy};
+use crate::clock::{Timestamp, days};
+use crate::oauth::authorization_code::AuthorizationCode;
+use crate::oauth::client::Client;
+use crate::oauth::grant::Grant;
+use crate::oauth::refresh_token::RefreshToken;
+use crate::secret::TokenDigest;
+use crate::store::tables::{
+    AUTHORIZATION_CODES, CLIENTS, GRANT_USES, GRANTS, GRANTS_BY_CLIENT, GRANTS_BY_USER, PERSONAL_TOKENS,
+    PERSONAL_TOKENS_BY_OWNER, REFRESH_TOKENS, REVOCATIONS, SESSIONS, TOKEN_USES, USED_ASSERTIONS,
+};
+use crate::store::{Key, Reads, Record, Scan, Table, WriteTx};
+
+/// Rows removed from one table in one sweep at most.
+const MOST: usize = 1_000;
+
+impl App {
+    /// Writes the last uses that are only in memory, in one transaction.
+    pub fn flush_usage(&self) -> Result<(), OperationError> {
+        let usage = self.live.usage();
+        let (tokens, grants) = (usage.tokens.unwritten(), usage.grants.unwritten());
+        let (written_tokens, written_grants) = (tokens.clone(), grants.clone());
+        if !tokens.is_empty() || !grants.is_empty() {
+            self.store.write(move |tx| {
+                for (id, last_use) in &tokens {
+                    if tx.contains(PERSONAL_TOKENS, id)? {
+                        tx.put(TOKEN_USES, id, last_use)?;
+                    }
+                }
+                for (id, last_use) in &grants {
+                    if tx.contains(GRANTS, id)? {
+                        tx.put(GRANT_USES, id, last_use)?;
+                    }
+                }
+                Ok::<_, OperationError>(())
+            })?;
+        }
+        usage.tokens.written(&written_tokens, self.now());
+        usage.grants.written(&written_grants, self.now());
+        Ok(())
+    }
+
+    /// Lets go of rows whose time is over.
+    pub fn sweep(&self) -> Result<(), OperationError> {
+        let (now, options) = (self.now(), &self.options);
+        let (sessions, keep, credentials) = (options.sessions, options.personal_tokens.keep_ended, options.credentials);
+
+        let over = move |session: &Session| session.expires_at(&sessions) <= now;
+        self.sweep_table(SESSIONS, over, |tx, id, _| remove_session(tx, id))?;
+
+        let over = move |token: &PersonalToken| token.ended_at(now).is_some_and(|ended| now.since(ended) >= keep);
+        self.sweep_table(PERSONAL_TOKENS, over, |tx, id, token| {
+            release_name(tx, &token)?;
+            tx.remove(PERSONAL_TOKENS, &id)?;
+            tx.remove(PERSONAL_TOKENS_BY_OWNER, &(token.owner, id))?;
+            tx.remove(TOKEN_USES, &id)?;
+            Ok(())
+        })?;
+
+        let over = move |code: &AuthorizationCode| code.is_forgettable(now);
+        self.sweep_table(AUTHORIZATION_CODES, over, |tx, digest, _| {
+            Ok(tx.remove(AUTHORIZATION_CODES, &digest).map(drop)?)
+        })?;
+
+        let over = move |token: &RefreshToken| token.is_forgettable(&credentials.refresh, now);
+        self.sweep_table(REFRESH_TOKENS, over, |tx, digest, _| Ok(tx.remove(REFRESH_TOKENS, &digest).map(drop)?))?;
+
+        let over = move |grant: &Grant| grant_is_over(grant, now, &credentials);
+        self.sweep_table(GRANTS, over, |tx, _, grant| remove_grant(tx, &grant))?;
+
+        let unused = options.registration.forget_unused_after;
+        let over = move |client: &Client| is_forgettable(client) && now.since(client.created_at) >= unused;
+        self.sweep_table(CLIENTS, over, |tx, _, client| forget_if_unused(tx, &client).map(drop))?;
+
+        self.sweep_table(
+            REVOCATIONS,
+            move |entry| entry.expires_at <= now,
+            |tx, place, _| Ok(tx.remove(REVOCATIONS, &place).map(drop)?),
+        )?;
+        self.sweep_table(
+            USED_ASSERTIONS,
+            move |until| *until <= now,
+            |tx, digest, _| Ok(tx.remove(USED_ASSERTIONS, &digest).map(drop)?),
+        )
+    }
+
+    /// Finds rows that are over in a snapshot, then removes them in one write that looks at each again.
+    fn sweep_table<K, V>(
+        &self,
+        table: Table<K, V>,
+        over: impl Fn(&V) -> bool + Send + 'static,
+        remove: impl Fn(&mut WriteTx, K, V) -> Result<(), OperationError> + Send + 'static,
+    ) -> Result<(), OperationError>
+    where
+        K: Key + Send + 'static,
+        V: Record + Send + 'static,
+    {
+        let mut found = Vec::new();
+        self.store.read(|tx| {
+            tx.visit(table, Scan::all(), |key, value| {
+                if found.len() < MOST && over(&value) {
+                    found.push(key);
+                }
+                Ok::<_, OperationError>(())
+            })
+        })?;
+        if found.is_empty() {
+            return Ok(());
+        }
+        self.store.write(move |tx| {
+            for key in found {
+                if let Some(value) = tx.get(table, &key)?.filter(&over) {
+                    remove(tx, key, value)?;
+                }
+            }
+            Ok(())
+        })
+    }
+}
+
+/// Nothing of the grant can be used any more: it was revoked and its access tokens have expired, its code was not redeemed,
+/// or nothing was issued under it for longer than a refresh token lives.
+fn grant_is_over(grant: &Grant, now: Timestamp, credentials: &CredentialPolicy) -> bool {
+    let outlived = credentials.access_token + days(1);
+    match (grant.revoked_at, grant.last_issued_at) {
+        (Some(revoked_at), _) => now.since(revoked_at) >= outlived,
+        (None, None) => now.since(grant.created_at) >= days(1),
+        (None, Some(issued_at)) => now.since(issued_at) >= credentials.refresh.idle() + outlived,
+    }
+}
+
+fn remove_grant(tx: &mut WriteTx, grant: &Grant) -> Result<(), OperationError> {
+    let id = grant.id;
+    tx.remove(GRANTS, &id)?;
+    tx.remove(GRANT_USES, &id)?;
+    tx.remove(GRANTS_BY_USER, &(grant.user, id))?;
+    tx.remove(GRANTS_BY_CLIENT, &(TokenDigest::of(grant.client.as_str()), id))?;
+    Ok(())
+}

@@ -1,0 +1,96 @@
+//! Did this form come from one of our pages in this browser? [`CsrfForm`] is proof of it.
+//!
+//! Three things must agree: the fetch metadata (`Sec-Fetch-Site`), the `Origin` if the browser sends one, and the form
+//! token, which is bound to the session or, before signing in, to the browser's visit.
+
+use crate::oauth::issuer::Issuer;
+use crate::web::error::ErrorView;
+use crate::web::extract::signed_in::{SignedIn, session_id};
+use crate::web::extract::visitor::Visitor;
+use crate::web::respond::bad_form;
+use crate::web::state::WebState;
+use axum::RequestExt as _;
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request};
+use axum::http::header::{CONTENT_TYPE, ORIGIN};
+use axum::http::{HeaderMap, HeaderName};
+use axum::response::{IntoResponse, Response};
+use serde::de::DeserializeOwned;
+use subtle::ConstantTimeEq as _;
+
+/// The name of the field that carries the token.
+pub const FORM_TOKEN: &str = "form_token";
+
+/// A form of ours, sent from a page of ours by the browser that got the page.
+#[derive(Debug, Clone)]
+pub struct CsrfForm<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest<WebState> for CsrfForm<T> {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, state: &WebState) -> Result<Self, Response> {
+        let (parts, body) = request.into_parts();
+        if !comes_from_here(&parts.headers, &state.app.options().issuer) {
+            return Err(ErrorView::stale_form().into_response());
+        }
+        let content_type = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        if !content_type.to_ascii_lowercase().starts_with("application/x-www-form-urlencoded") {
+            return Err(bad_form("a form was expected"));
+        }
+        // A signed-in browser's forms are bound to its session; only without one does the visit count.
+        let binding = match parts.extensions.get::<SignedIn>() {
+            Some(signed_in) => Some(signed_in.binding()),
+            None => session_id(&parts, state).map(|id| id.to_string()),
+        };
+        let bindings = [binding, Visitor::mark(&parts, state)];
+        let body = Request::from_parts(parts, body).extract::<Bytes, _>().await.map_err(IntoResponse::into_response)?;
+        let sent = form_token(&body).ok_or_else(|| ErrorView::stale_form().into_response())?;
+        let fits = |binding: &String| bool::from(state.form_token(binding).as_bytes().ct_eq(sent.as_bytes()));
+        if !bindings.iter().flatten().any(fits) {
+            return Err(ErrorView::stale_form().into_response());
+        }
+        let fields = serde_html_form::from_bytes(&body).map_err(|error| bad_form(&error.to_string()))?;
+        Ok(Self(fields))
+    }
+}
+
+/// Nothing that the browser says speaks against it.
+fn comes_from_here(headers: &HeaderMap, issuer: &Issuer) -> bool {
+    let fetch_site = headers.get(HeaderName::from_static("sec-fetch-site")).map(|value| value.as_bytes());
+    let origin = headers.get(ORIGIN).map(|value| value.as_bytes());
+    matches!(fetch_site, None | Some(b"same-origin")) && origin.is_none_or(|origin| origin == issuer.as_str().as_bytes())
+}
+
+fn form_token(body: &[u8]) -> Option<String> {
+    let mut tokens = url::form_urlencoded::parse(body).filter(|(name, _)| name == FORM_TOKEN).map(|(_, value)| value);
+    let token = tokens.next()?;
+    tokens.next().is_none().then(|| token.into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_from_elsewhere_is_told_by_its_headers() {
+        let issuer = Issuer::parse("https://mcp.example.com").unwrap();
+        let from = |pairs: &[(&'static str, &'static str)]| {
+            let pairs = pairs.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()));
+            comes_from_here(&HeaderMap::from_iter(pairs), &issuer)
+        };
+        assert!(from(&[]));
+        assert!(from(&[("sec-fetch-site", "same-origin"), ("origin", "https://mcp.example.com")]));
+        assert!(!from(&[("sec-fetch-site", "cross-site")]));
+        assert!(!from(&[("sec-fetch-site", "same-site")]));
+        assert!(!from(&[("origin", "https://evil.example")]));
+        assert!(!from(&[("origin", "null")]));
+        assert!(!from(&[("origin", "https://mcp.example.com.evil.example")]));
+    }
+
+    #[test]
+    fn the_token_stands_once_in_the_form() {
+        assert_eq!(form_token(b"a=b&form_token=x%2By").as_deref(), Some("x+y"));
+        assert_eq!(form_token(b"form_token=x&form_token=x"), None);
+        assert_eq!(form_token(b"a=b"), None);
+    }
+}

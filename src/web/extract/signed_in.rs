@@ -1,0 +1,92 @@
+//! Who is at this browser? [`SignedIn`] and [`Admin`] are proof that a good session stands behind the request.
+//!
+//! A browser without one is sent to sign in and comes back to the page that it asked for.
+
+use crate::account::session::Session;
+use crate::account::user::User;
+use crate::seal::Purpose;
+use crate::web::cookies::CookieKind;
+use crate::web::error::ErrorView;
+use crate::web::respond::{operation_error, to_login};
+use crate::web::state::WebState;
+use crate::id::SessionId;
+use crate::wire::blocking;
+use axum::extract::{FromRequestParts, OptionalFromRequestParts};
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
+use std::convert::Infallible;
+
+/// A good session and its user.
+#[derive(Debug, Clone)]
+pub struct SignedIn {
+    /// The session.
+    pub session: Session,
+    /// Whose it is.
+    pub user: User,
+}
+
+/// [`SignedIn`], and the user is an admin.
+#[derive(Debug, Clone)]
+pub struct Admin(pub SignedIn);
+
+impl SignedIn {
+    /// What this browser's forms are bound to.
+    pub fn binding(&self) -> String {
+        self.session.id.to_string()
+    }
+
+    async fn find(parts: &Parts, state: &WebState) -> Result<Option<Self>, Response> {
+        let Some(id) = session_id(parts, state) else { return Ok(None) };
+        let found = blocking::run(&state.app, move |app| app.session(id)).await.map_err(IntoResponse::into_response)?;
+        let found = found.map_err(|error| operation_error(&error))?;
+        Ok(found.map(|(session, user)| Self { session, user }))
+    }
+}
+
+/// The session that the cookie names, good or not.
+pub fn session_id(parts: &Parts, state: &WebState) -> Option<SessionId> {
+    let sealed = state.cookies().read(&parts.headers, CookieKind::Session)?;
+    state.app.sealer().open::<SessionId>(Purpose::SessionCookie, sealed, state.app.now()).ok()
+}
+
+impl FromRequestParts<WebState> for SignedIn {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &WebState) -> Result<Self, Response> {
+        if let Some(known) = parts.extensions.get::<Self>() {
+            return Ok(known.clone());
+        }
+        let signed_in = Self::find(parts, state).await?.ok_or_else(|| to_login(&parts.method, &parts.uri))?;
+        parts.extensions.insert(signed_in.clone());
+        Ok(signed_in)
+    }
+}
+
+impl OptionalFromRequestParts<WebState> for SignedIn {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &WebState) -> Result<Option<Self>, Response> {
+        Self::find(parts, state).await
+    }
+}
+
+impl FromRequestParts<WebState> for Admin {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &WebState) -> Result<Self, Response> {
+        let signed_in = <SignedIn as FromRequestParts<WebState>>::from_request_parts(parts, state).await?;
+        if signed_in.user.is_admin() { Ok(Self(signed_in)) } else { Err(ErrorView::forbidden().into_response()) }
+    }
+}
+
+/// The id of the session that the cookie names, for replacing it; proves nothing.
+#[derive(Debug, Clone, Copy)]
+pub struct PreviousSession(pub Option<SessionId>);
+
+impl FromRequestParts<WebState> for PreviousSession {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &WebState) -> Result<Self, Infallible> {
+        Ok(Self(session_id(parts, state)))
+    }
+}

@@ -1,0 +1,107 @@
+//! Answers that many handlers give: redirects after a form, the way to the login page, operation errors as pages.
+
+use crate::app::error::OperationError;
+use crate::web::error::ErrorView;
+use crate::wire::paths;
+use axum::http::header::{CACHE_CONTROL, LOCATION, SET_COOKIE};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+
+/// Longest path, with its query, that a person is brought back to after signing in.
+const MAX_NEXT: usize = 8 * 1024;
+
+/// 303 to an address that is ours or that a registered client named: after a form, the browser asks for it with GET.
+pub fn see_other(address: &str) -> Response {
+    let Ok(location) = HeaderValue::from_str(address) else {
+        return ErrorView::bad_request("The address to go on to cannot be used.").into_response();
+    };
+    let headers = [(LOCATION, location), (CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+    (StatusCode::SEE_OTHER, headers).into_response()
+}
+
+/// The same answer, and a cookie.
+pub fn with_cookie(mut response: Response, set_cookie: &str) -> Response {
+    if let Ok(value) = HeaderValue::from_str(set_cookie) {
+        response.headers_mut().append(SET_COOKIE, value);
+    }
+    response
+}
+
+/// To the login page, and back to `uri` afterwards if it was a page that one can come back to.
+pub fn to_login(method: &Method, uri: &Uri) -> Response {
+    let next = uri.path_and_query().map_or("", |path| path.as_str());
+    match LocalPath::parse(next) {
+        Some(next) if *method == Method::GET => {
+            let query: String = url::form_urlencoded::Serializer::new(String::new()).append_pair("next", &next.0).finish();
+            see_other(&format!("{}?{query}", paths::LOGIN))
+        }
+        _ => see_other(paths::LOGIN),
+    }
+}
+
+/// A path of this site to go on to: never another host, however it is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LocalPath(String);
+
+impl LocalPath {
+    /// Accepts `/authorize?…` and `/dashboard…` only: the pages that a person comes back to.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (path, _) = text.split_once('?').unwrap_or((text, ""));
+        let plain = text.bytes().all(|byte| (b'!'..=b'~').contains(&byte) && byte != b'\\') && !text.contains('#');
+        let ours = path == paths::AUTHORIZE || path == paths::DASHBOARD || path.starts_with("/dashboard/");
+        let straight = !path.contains("//") && !path.contains("..") && !path.contains('%');
+        (text.len() <= MAX_NEXT && plain && ours && straight).then(|| Self(text.to_owned()))
+    }
+
+    /// As text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// An operation that did not happen, as a page.
+pub fn operation_error(error: &OperationError) -> Response {
+    match error {
+        OperationError::Unavailable(cause) => {
+            tracing::error!(error = %cause, "the store could not be used");
+            ErrorView::unavailable().into_response()
+        }
+        OperationError::NotFound(_) => {
+            ErrorView { happened: error.to_string(), ..ErrorView::not_found() }.into_response()
+        }
+        OperationError::NotAllowed => ErrorView::forbidden().into_response(),
+        OperationError::Invalid(why) => ErrorView::bad_request(why).into_response(),
+        OperationError::TooSoon(too_soon) => ErrorView::slowed_down(too_soon.wait.as_secs()).into_response(),
+    }
+}
+
+/// A form that cannot be read.
+pub fn bad_form(why: &str) -> Response {
+    ErrorView::bad_request(&format!("The form cannot be read: {why}.")).into_response()
+}
+
+/// The value of a header as text; empty if absent or not ASCII.
+pub fn header_text<'h>(headers: &'h HeaderMap, name: &axum::http::HeaderName) -> &'h str {
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_person_is_brought_back_to_our_own_pages_only() {
+        for good in ["/dashboard", "/dashboard/api-keys/new?name=x", "/authorize?client_id=a%2Fb&state=%0A"] {
+            assert_eq!(LocalPath::parse(good).map(|path| path.0).as_deref(), Some(good));
+        }
+        let bad = [
+            "", "/", "//evil.example", "/\\evil.example", "/%2f%2fevil", "https://evil.example/dashboard", "dashboard",
+            "/dashboard/..//evil.example", "/dashboardx", "/dashboard//evil.example", "/dashboard\r\nx: y", "/dashboard#x",
+            "/authorize/../logout", "/dashboard/%2e%2e", "javascript:alert(1)", "/logout", "/dashboard/a\\b", "/dashboard é",
+        ];
+        for bad in bad {
+            assert_eq!(LocalPath::parse(bad), None, "{bad}");
+        }
+        assert_eq!(LocalPath::parse(&format!("/dashboard?{}", "x".repeat(MAX_NEXT))), None);
+    }
+}

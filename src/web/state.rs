@@ -1,0 +1,45 @@
+//! What do the handlers of endpoints and pages share?
+
+use crate::app::App;
+use crate::secret::{Secret, hmac_sha256};
+use crate::web::cookies::CookieNames;
+use crate::wire::document_fetch::DocumentFetcher;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use std::sync::Arc;
+
+/// Shared by all handlers; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct WebState {
+    /// The operations.
+    pub app: Arc<App>,
+    /// Gets client ID metadata documents.
+    pub documents: Arc<DocumentFetcher>,
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    cookies: CookieNames,
+    form_key: Secret<[u8; 32]>,
+}
+
+impl WebState {
+    /// The state of an appliance. Forms are bound to a key of this process: a restart asks to send them again.
+    pub fn new(app: Arc<App>, documents: Arc<DocumentFetcher>) -> Self {
+        let cookies = CookieNames::of(&app.options().issuer);
+        let form_key = Secret::new(crate::entropy::random_bytes(app.entropy()));
+        Self { app, documents, inner: Arc::new(Inner { cookies, form_key }) }
+    }
+
+    /// The names of our cookies.
+    pub fn cookies(&self) -> &CookieNames {
+        &self.inner.cookies
+    }
+
+    /// The token that a form of this browser must carry: bound to its session, or to its visit before signing in.
+    pub fn form_token(&self, bound_to: &str) -> String {
+        let mac = hmac_sha256(self.inner.form_key.expose(), &[b"form", bound_to.as_bytes()]);
+        URL_SAFE_NO_PAD.encode(&mac[..24])
+    }
+}
