@@ -16,7 +16,7 @@ use crate::oauth::client_document::{ClientDocument, DocumentError, MAX_DOCUMENT}
 use crate::oauth::client_keys::{ClientKeys, ClientKeysError, MAX_KEY_SET};
 use crate::oauth::document_url::DocumentUrl;
 use crate::oauth::error::{ErrorCode, ProtocolError};
-use crate::oauth::known_clients::KnownClient;
+use crate::oauth::known_clients::{KNOWN_CLIENTS, KnownClient};
 use axum::http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, USER_AGENT};
 use axum::http::{HeaderMap, HeaderValue, Request, StatusCode, Uri};
 use bytes::Bytes;
@@ -39,6 +39,9 @@ pub const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
 pub const MAX_FETCHES: usize = 10;
 /// Most documents, and most key sets, in memory.
 pub const MAX_CACHED: usize = 256;
+/// A well-known client whose document could not be fetched is asked for again after this; until then a machine without a
+/// way out answers at once.
+pub const KNOWN_RETRY: Duration = minutes(1);
 /// A key set that lacks a key is fetched again, but not more often than this.
 pub const KEYS_RETRY: Duration = minutes(1);
 
@@ -122,6 +125,8 @@ pub struct DocumentFetcher {
     timeout: Duration,
     documents: FreshCache<ClientDocument>,
     keys: FreshCache<ClientKeys>,
+    /// Built-in documents that stand in for a while.
+    stand_ins: FreshCache<ClientDocument>,
 }
 
 impl std::fmt::Debug for DocumentFetcher {
@@ -154,29 +159,42 @@ impl DocumentFetcher {
             .http1_max_buf_size(16 * 1024)
             .build(connector);
         let places = Semaphore::new(MAX_FETCHES);
-        let (documents, keys) = (FreshCache::new(MAX_CACHED), FreshCache::new(MAX_CACHED));
-        Ok(Self { client, options, places, timeout: FETCH_TIMEOUT, documents, keys })
+        Ok(Self {
+            client,
+            options,
+            places,
+            timeout: FETCH_TIMEOUT,
+            documents: FreshCache::new(MAX_CACHED),
+            keys: FreshCache::new(MAX_CACHED),
+            stand_ins: FreshCache::new(KNOWN_CLIENTS.len()),
+        })
     }
 
     /// The document of the client whose id is `url`: kept, fetched, or, if it cannot be fetched, built in. A document
     /// that came and is not acceptable is an error also for a client of the built-in table.
     pub async fn document(&self, url: &DocumentUrl, now: Timestamp) -> Result<FoundDocument, FetchError> {
-        let found = |document| FoundDocument { document, source: DocumentSource::Live };
+        let live = DocumentSource::Live;
+        let known = KnownClient::find(url);
         if let Some(document) = self.documents.get(url.as_str(), now) {
-            return Ok(found(document));
+            return Ok(FoundDocument { document, source: live });
+        }
+        if let (Some(known), Some(document)) = (known, self.stand_ins.get(url.as_str(), now)) {
+            return Ok(FoundDocument { document, source: DocumentSource::BuiltIn(known.as_of) });
         }
         match self.fetch(url, MAX_DOCUMENT).await {
-            Ok((json, life)) => {
+            Ok((json, fresh_for)) => {
                 let document = Arc::new(ClientDocument::parse(url, &json)?);
-                self.documents.keep(url.as_str(), Arc::clone(&document), now, life);
-                Ok(found(document))
+                self.documents.keep(url.as_str(), Arc::clone(&document), now, fresh_for);
+                Ok(FoundDocument { document, source: live })
             }
             Err(error) => {
                 if error != FetchError::Off {
                     tracing::info!(%url, ?error, "client document not fetched");
                 }
-                let known = KnownClient::find(url).ok_or(error)?;
-                Ok(FoundDocument { document: Arc::new(known.document()), source: DocumentSource::BuiltIn(known.as_of) })
+                let known = known.ok_or(error)?;
+                let document = Arc::new(known.document());
+                self.stand_ins.keep(url.as_str(), Arc::clone(&document), now, KNOWN_RETRY);
+                Ok(FoundDocument { document, source: DocumentSource::BuiltIn(known.as_of) })
             }
         }
     }

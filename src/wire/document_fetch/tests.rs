@@ -346,7 +346,13 @@ async fn a_good_document_is_kept_and_a_failure_is_not() {
 #[tokio::test]
 async fn a_well_known_client_is_known_when_its_document_cannot_be_had() {
     let url = DocumentUrl::parse("https://claude.ai/oauth/claude-code-client-metadata").unwrap();
-    let blocked = fetcher(&Answers::new(&[&[]])).document(&url, NOW).await.unwrap();
+    let lookup = Answers::new(&[&[]]);
+    let fetcher = fetcher(&lookup);
+    let blocked = fetcher.document(&url, NOW).await.unwrap();
+    for (later, asked) in [(0, 1), (59, 1), (60, 2)] {
+        assert_eq!(fetcher.document(&url, NOW + Duration::from_secs(later)).await.as_ref(), Ok(&blocked));
+        assert_eq!(lookup.asked.load(Ordering::SeqCst), asked, "after {later} s");
+    }
     let off = DocumentFetcher::new(FetchOptions { live: false, ..FetchOptions::default() }).unwrap();
     let off_found = off.document(&url, NOW).await.unwrap();
     assert_eq!(blocked, off_found);
