@@ -3,7 +3,7 @@
 //!
 //! Invariants: https with a checked certificate; only to public addresses ([`super::public_resolver`]), or loopback when
 //! this server itself is on loopback; no redirect is followed; only 200 with JSON counts; size, time and number at once
-//! are bounded; nothing of ours is sent. What was fetched and found good is kept for a while ([`super::fresh_cache`]);
+//! are bounded; nothing of ours is sent. What was fetched and found good is kept for a while (`fresh_cache`);
 //! failures are not kept, so the callers ask only for people who have signed in.
 
 use super::fresh_cache::{FreshCache, freshness};
