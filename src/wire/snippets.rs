@@ -5,7 +5,8 @@
 //! serialiser and words of a command are quoted, so that no URL or token can break out of either. Commands are one line
 //! long, because shells disagree about how a line goes on.
 
-use serde_json::json;
+use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// The environment variable in which Codex looks for the token.
 const TOKEN_VARIABLE: &str = "KEYWARD_TOKEN";
@@ -32,7 +33,7 @@ pub fn with_token(name: &str, url: &str, token: &str) -> Vec<Snippet> {
         Snippet {
             slug: "claude-code",
             client: "Claude Code",
-            place: "Run in a terminal",
+            place: "Run in a terminal; with --scope user it is there in every project",
             text: format!("claude mcp add --transport http {name} {word_url} --header {word_header}"),
         },
         Snippet {
@@ -40,40 +41,49 @@ pub fn with_token(name: &str, url: &str, token: &str) -> Vec<Snippet> {
             client: "Claude Desktop",
             place: "Settings → Developer → Edit Config, file claude_desktop_config.json (needs Node.js for mcp-remote)",
             // The value stands in a variable: the Windows version splits arguments at spaces.
-            text: pretty(&json!({"mcpServers": {name: {
-                "command": "npx",
-                "args": ["-y", "mcp-remote", url, "--header", "Authorization:${KEYWARD_AUTHORIZATION}"],
-                "env": {"KEYWARD_AUTHORIZATION": bearer},
-            }}})),
+            text: settings(
+                "mcpServers",
+                name,
+                &Program {
+                    command: "npx",
+                    args: vec!["-y", "mcp-remote", url, "--header", "Authorization:${KEYWARD_AUTHORIZATION}"],
+                    env: Some(BTreeMap::from([("KEYWARD_AUTHORIZATION", &*bearer)])),
+                },
+            ),
         },
         Snippet {
             slug: "cursor",
             client: "Cursor",
             place: "File ~/.cursor/mcp.json, or .cursor/mcp.json in a project",
-            text: pretty(&json!({"mcpServers": {name: {"url": url, "headers": {"Authorization": bearer}}}})),
+            text: settings(
+                "mcpServers",
+                name,
+                &Endpoint { kind: None, url, headers: Some(BTreeMap::from([("Authorization", &*bearer)])) },
+            ),
         },
         Snippet {
             slug: "vs-code",
             client: "VS Code",
             place: "Command “MCP: Open User Configuration”, or .vscode/mcp.json in a project that is not shared",
-            text: pretty(
-                &json!({"servers": {name: {"type": "http", "url": url, "headers": {"Authorization": bearer}}}}),
+            text: settings(
+                "servers",
+                name,
+                &Endpoint { kind: Some("http"), url, headers: Some(BTreeMap::from([("Authorization", &*bearer)])) },
             ),
         },
         Snippet {
             slug: "codex",
             client: "Codex",
-            place: "File ~/.codex/config.toml; the variable must be set where Codex starts",
+            place: "Run both in a terminal; the variable must be set wherever Codex starts",
             text: format!(
-                "# in the shell: export {TOKEN_VARIABLE}={}\n[mcp_servers.{name}]\nurl = {}\nbearer_token_env_var = \"{TOKEN_VARIABLE}\"",
+                "export {TOKEN_VARIABLE}={}\ncodex mcp add {name} --url {word_url} --bearer-token-env-var {TOKEN_VARIABLE}",
                 shell_word(token),
-                toml_string(url),
             ),
         },
         Snippet {
             slug: "inspector",
             client: "MCP Inspector",
-            place: "Run in a terminal (needs Node.js)",
+            place: "Run in a terminal (needs Node.js 22)",
             text: format!(
                 "npx -y @modelcontextprotocol/inspector --cli {word_url} --transport http --method tools/list --header {word_header}"
             ),
@@ -84,7 +94,7 @@ pub fn with_token(name: &str, url: &str, token: &str) -> Vec<Snippet> {
             place: "Run in a terminal",
             text: format!(
                 "curl -sS {word_url} -H {word_header} -H 'Content-Type: application/json' -H 'Accept: application/json, text/event-stream' -d '{}'",
-                json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list"}),
+                r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#,
             ),
         },
     ]
@@ -110,7 +120,11 @@ pub fn with_sign_in(name: &str, url: &str) -> Vec<Snippet> {
             slug: "claude-desktop",
             client: "Claude Desktop, for a server on this machine",
             place: "Settings → Developer → Edit Config, file claude_desktop_config.json (needs Node.js for mcp-remote)",
-            text: pretty(&json!({"mcpServers": {name: {"command": "npx", "args": ["-y", "mcp-remote", url]}}})),
+            text: settings(
+                "mcpServers",
+                name,
+                &Program { command: "npx", args: vec!["-y", "mcp-remote", url], env: None },
+            ),
         },
         Snippet {
             slug: "chatgpt",
@@ -122,13 +136,13 @@ pub fn with_sign_in(name: &str, url: &str) -> Vec<Snippet> {
             slug: "cursor",
             client: "Cursor",
             place: "File ~/.cursor/mcp.json, or .cursor/mcp.json in a project",
-            text: pretty(&json!({"mcpServers": {name: {"url": url}}})),
+            text: settings("mcpServers", name, &Endpoint { kind: None, url, headers: None }),
         },
         Snippet {
             slug: "vs-code",
             client: "VS Code",
             place: "File .vscode/mcp.json in a project, or command “MCP: Open User Configuration”",
-            text: pretty(&json!({"servers": {name: {"type": "http", "url": url}}})),
+            text: settings("servers", name, &Endpoint { kind: Some("http"), url, headers: None }),
         },
         Snippet {
             slug: "codex",
@@ -139,14 +153,35 @@ pub fn with_sign_in(name: &str, url: &str) -> Vec<Snippet> {
         Snippet {
             slug: "inspector",
             client: "MCP Inspector",
-            place: "Run in a terminal (needs Node.js), choose Streamable HTTP and paste the server's URL",
+            place: "Run in a terminal (needs Node.js 22), choose Streamable HTTP and paste the server's URL",
             text: "npx -y @modelcontextprotocol/inspector".to_owned(),
         },
     ]
 }
 
-fn pretty(value: &serde_json::Value) -> String {
-    serde_json::to_string_pretty(value).expect("plain data serialises")
+/// A server that a client reaches by itself.
+#[derive(Serialize)]
+struct Endpoint<'a> {
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    kind: Option<&'a str>,
+    url: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    headers: Option<BTreeMap<&'a str, &'a str>>,
+}
+
+/// A server that a client reaches through a program that it starts.
+#[derive(Serialize)]
+struct Program<'a> {
+    command: &'a str,
+    args: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    env: Option<BTreeMap<&'a str, &'a str>>,
+}
+
+/// The settings file of a client that keeps its servers under the key `list`.
+fn settings<T: Serialize>(list: &str, name: &str, server: &T) -> String {
+    serde_json::to_string_pretty(&BTreeMap::from([(list, BTreeMap::from([(name, server)]))]))
+        .expect("plain data serialises")
 }
 
 /// `text` as one word of a POSIX shell's command; as it stands if it holds nothing that a shell would touch.
@@ -162,14 +197,10 @@ fn shell_word(text: &str) -> String {
     }
 }
 
-/// `text` as a TOML basic string, whose escapes are those of JSON.
-fn toml_string(text: &str) -> String {
-    json!(text).to_string()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
     use std::collections::BTreeSet;
 
     const URL: &str = "https://mcp.example.org/mcp";
@@ -204,10 +235,10 @@ mod tests {
             json!(["-y", "mcp-remote", URL, "--header", "Authorization:${KEYWARD_AUTHORIZATION}"])
         );
         assert_eq!(desktop["env"]["KEYWARD_AUTHORIZATION"], "Bearer eyJ.a.b");
-        let codex: toml::Table = toml::from_str(&text(&all, "codex")).unwrap();
-        assert_eq!(codex["mcp_servers"]["keyward"]["url"].as_str(), Some(URL));
-        assert_eq!(codex["mcp_servers"]["keyward"]["bearer_token_env_var"].as_str(), Some(TOKEN_VARIABLE));
-        assert!(text(&all, "codex").contains("export KEYWARD_TOKEN=eyJ.a.b"));
+        assert_eq!(
+            text(&all, "codex"),
+            "export KEYWARD_TOKEN=eyJ.a.b\ncodex mcp add keyward --url https://mcp.example.org/mcp --bearer-token-env-var KEYWARD_TOKEN"
+        );
         assert!(all.iter().all(|snippet| snippet.text.contains("eyJ.a.b") && snippet.text.contains(URL)));
     }
 
