@@ -7,8 +7,8 @@
 //! | `master.key` | the master secret, unless it comes from the configuration |
 //!
 //! Invariants: an existing installation is opened whole or not at all, and nothing is ever made in place of a part that
-//! is missing. A first start that is cut off at any moment leaves a directory in which the next one succeeds: the
-//! database is made under another name and gets its own only after the instance file is on the disk.
+//! is missing. A first start that is cut off at any moment leaves a directory in which the next one succeeds: database
+//! and instance file are made under other names and get their own when both are on the disk.
 
 use super::file_store::{create_database, open_database};
 use super::files;
@@ -64,17 +64,24 @@ impl DataDirectory {
         entropy: &dyn Entropy,
     ) -> Result<OpenedData, OpenError> {
         let (database, instance) = (self.database(), self.instance_file());
-        let opened = match (files::exists(&database)?, files::exists(&instance)?) {
-            (true, true) => self.open_existing(&database, configured)?,
-            (true, false) => return Err(OpenError::InstanceFileMissing { database, instance }),
-            (false, true) if files::exists(&self.unfinished())? => {
-                // The first start was cut off just before its last step.
-                let opened = self.open_existing(&self.unfinished(), configured)?;
-                self.finish()?;
+        let (unfinished_database, unfinished_instance) = (unfinished(&database), unfinished(&instance));
+        let there = |path: &Path| files::exists(path);
+        let opened = match (there(&database)?, there(&instance)?) {
+            (true, true) => self.open_existing(&database, &instance, configured)?,
+            (false, false) => self.create(configured, now, entropy)?,
+            // The first start was cut off while it put the two in place.
+            (false, true) if there(&unfinished_database)? => {
+                let opened = self.open_existing(&unfinished_database, &instance, configured)?;
+                self.put_in_place(&database)?;
+                opened
+            }
+            (true, false) if there(&unfinished_instance)? => {
+                let opened = self.open_existing(&database, &unfinished_instance, configured)?;
+                self.put_in_place(&instance)?;
                 opened
             }
             (false, true) => return Err(OpenError::DatabaseMissing { database, instance }),
-            (false, false) => self.create(configured, now, entropy)?,
+            (true, false) => return Err(OpenError::InstanceFileMissing { database, instance }),
         };
         opened.store.keep_until_closed(self.lock);
         Ok(opened)
@@ -82,11 +89,6 @@ impl DataDirectory {
 
     fn database(&self) -> PathBuf {
         self.path.join("keyward.redb")
-    }
-
-    /// The database until the instance file is there.
-    fn unfinished(&self) -> PathBuf {
-        self.path.join("keyward.redb.new")
     }
 
     fn instance_file(&self) -> PathBuf {
@@ -103,48 +105,52 @@ impl DataDirectory {
         now: Timestamp,
         entropy: &dyn Entropy,
     ) -> Result<OpenedData, OpenError> {
-        let master = match (configured, files::exists(&self.secret_file())?) {
-            (Some(configured), _) => configured,
+        let (database, instance_file, secret_file) = (self.database(), self.instance_file(), self.secret_file());
+        let (master, made_here) = match (configured, files::exists(&secret_file)?) {
+            (Some(configured), _) => (configured, false),
             // Put there by hand, or by a first start that was cut off.
-            (None, true) => self.read_secret()?,
-            (None, false) => {
-                let master = MasterSecret::generate(entropy);
-                files::write_private(&self.secret_file(), master.to_text().expose())?;
-                master
-            }
+            (None, true) => (self.read_secret()?, false),
+            (None, false) => (MasterSecret::generate(entropy), true),
         };
-        let unfinished = self.unfinished();
-        files::remove_if_there(&unfinished)?;
         let instance = InstanceId::generate(now, entropy);
         let meta = Meta { instance, created_at: now, master_check: master_check(&master, instance) };
-        let store = create_database(&unfinished)?;
-        store
-            .write(move |tx| {
-                tx.put(DATABASE_FORMAT, &(), &FORMAT)?;
-                tx.put(SET_UP, &(), &SetUp::FRESH)?;
-                tx.put(META, &(), &meta)
-            })
-            .map_err(|error: StoreError| OpenError::damaged(&unfinished, error))?;
+
+        // Each part waits for the disk several times: two threads wait half as long.
+        let store = std::thread::scope(|scope| {
+            let small_files = scope.spawn(|| {
+                files::sync_directory(&self.path.join(".."))?;
+                if made_here {
+                    files::write_private(&unfinished(&secret_file), master.to_text().expose())?;
+                    files::rename(&unfinished(&secret_file), &secret_file)?;
+                }
+                files::write_private(&unfinished(&instance_file), &format!("{instance}\n"))
+            });
+            let store = new_database(&unfinished(&database), meta);
+            small_files.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+            store
+        })?;
         files::sync_directory(&self.path)?;
-        files::write_private(&self.instance_file(), &format!("{instance}\n"))?;
-        files::sync_directory(&self.path)?;
-        self.finish()?;
+        files::rename(&unfinished(&instance_file), &instance_file)?;
+        self.put_in_place(&database)?;
         Ok(OpenedData { store, master, instance, first_start: true })
     }
 
-    fn finish(&self) -> Result<(), OpenError> {
-        let database = self.database();
-        std::fs::rename(self.unfinished(), &database).map_err(OpenError::io("put in place", &database))?;
+    fn put_in_place(&self, path: &Path) -> Result<(), OpenError> {
+        files::rename(&unfinished(path), path)?;
         files::sync_directory(&self.path)
     }
 
-    fn open_existing(&self, database: &Path, configured: Option<MasterSecret>) -> Result<OpenedData, OpenError> {
+    fn open_existing(
+        &self,
+        database: &Path,
+        instance_file: &Path,
+        configured: Option<MasterSecret>,
+    ) -> Result<OpenedData, OpenError> {
         files::require_private(database)?;
-        let instance_file = self.instance_file();
-        let instance: InstanceId = files::read_private(&instance_file)?
+        let instance: InstanceId = files::read_private(instance_file)?
             .trim_end()
             .parse()
-            .map_err(|_| OpenError::InstanceUnreadable { path: instance_file.clone() })?;
+            .map_err(|_| OpenError::InstanceUnreadable { path: instance_file.into() })?;
         let (master, source_of_secret) = match configured {
             Some(configured) => (configured, "the configured master secret".to_owned()),
             None => (self.read_secret()?, self.secret_file().display().to_string()),
@@ -154,7 +160,7 @@ impl DataDirectory {
         let meta = read_meta(&store, database)?;
         if meta.instance != instance {
             return Err(OpenError::InstanceMismatch {
-                instance: instance_file,
+                instance: instance_file.into(),
                 in_file: instance,
                 database: database.into(),
                 in_database: meta.instance,
@@ -174,6 +180,24 @@ impl DataDirectory {
         let text = zeroize::Zeroizing::new(files::read_private(&path)?);
         MasterSecret::parse(&text).map_err(|_| OpenError::MasterSecretUnreadable { path })
     }
+}
+
+/// What a file is called until it is whole and durable.
+fn unfinished(path: &Path) -> PathBuf {
+    path.with_added_extension("new")
+}
+
+fn new_database(path: &Path, meta: Meta) -> Result<Store, OpenError> {
+    files::remove_if_there(path)?;
+    let store = create_database(path)?;
+    store
+        .write(move |tx| {
+            tx.put(DATABASE_FORMAT, &(), &FORMAT)?;
+            tx.put(SET_UP, &(), &SetUp::FRESH)?;
+            tx.put(META, &(), &meta)
+        })
+        .map_err(|error: StoreError| OpenError::damaged(path, error))?;
+    Ok(store)
 }
 
 /// What the database says it is, once its format is known to be readable.

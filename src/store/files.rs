@@ -1,5 +1,5 @@
-//! How are files kept private and whole? Made with mode 0600 from the first moment, put in place by a rename, their
-//! directory synced; refused where another user may read them.
+//! How are files kept private? Made with mode 0600 from the first moment, refused where another user may read them. And
+//! whole? Written and synced under another name, put in place by a rename; the caller syncs the directory.
 
 use super::open_error::OpenError;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
@@ -12,16 +12,12 @@ const OTHERS: u32 = 0o077;
 /// More than any file that is read here has.
 const MAX_TEXT_BYTES: u64 = 1024;
 
-/// Makes a directory that only its owner enters, if it is not there.
+/// Makes a directory that only its owner enters, if it is not there. Its name is not synced yet.
 pub(super) fn create_directory(path: &Path) -> Result<(), OpenError> {
     if exists(path)? {
         return Ok(());
     }
-    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(OpenError::io("create", path))?;
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => sync_directory(parent),
-        _ => sync_directory(Path::new(".")),
-    }
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(OpenError::io("create", path))
 }
 
 /// Refuses what another user owns or may read.
@@ -83,16 +79,16 @@ pub(super) fn create_private(path: &Path) -> Result<File, OpenError> {
         .map_err(OpenError::io("create", path))
 }
 
-/// A new private file with this text, under its name only when it is whole and on the disk. The directory is not
-/// synced yet.
+/// A private file with this text, on the disk; an older one is replaced. Its name is not synced yet.
 pub(super) fn write_private(path: &Path, text: &str) -> Result<(), OpenError> {
-    let unfinished = path.with_added_extension("new");
-    remove_if_there(&unfinished)?;
-    let mut file = create_private(&unfinished)?;
-    file.write_all(text.as_bytes())
-        .and_then(|()| file.sync_all())
-        .and_then(|()| std::fs::rename(&unfinished, path))
-        .map_err(OpenError::io("write", path))
+    remove_if_there(path)?;
+    let mut file = create_private(path)?;
+    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(OpenError::io("write", path))
+}
+
+/// Gives a file another name, in one step.
+pub(super) fn rename(from: &Path, to: &Path) -> Result<(), OpenError> {
+    std::fs::rename(from, to).map_err(OpenError::io("put in place", to))
 }
 
 /// The text of a short private file.

@@ -218,21 +218,26 @@ fn a_newer_format_is_refused() {
 #[test]
 fn a_first_start_that_was_cut_off_is_started_again() {
     let whole = Place::installed();
-    for names in
-        [&["master.key"][..], &["master.key", "keyward.redb.new"], &["master.key", "instance", "keyward.redb.new"]]
-    {
+    let states: &[(&[&str], bool)] = &[
+        (&["master.key.new"], true),
+        (&["master.key", "instance.new"], true),
+        (&["master.key", "instance.new", "keyward.redb.new"], true),
+        (&["master.key", "instance", "keyward.redb.new"], false),
+        (&["master.key", "instance.new", "keyward.redb"], false),
+        (&["master.key", "instance", "keyward.redb"], false),
+    ];
+    for (names, anew) in states {
         let place = Place::new();
         fs::create_dir(place.directory()).unwrap();
         Place::chmod(&place.directory(), 0o700);
-        for name in names {
+        for name in *names {
             fs::copy(whole.file(name.trim_end_matches(".new")), place.file(name)).unwrap();
         }
-        fs::write(place.file("instance.new"), "torn").unwrap();
         let opened = place.open_as(2, None).unwrap();
-        assert_eq!(opened.first_start, names.len() < 3);
+        assert_eq!(opened.first_start, *anew);
         opened.store.close().unwrap();
         drop(opened);
-        assert!(!place.file("keyward.redb.new").exists());
+        assert!(place.contents().into_keys().all(|path| path.extension().is_none_or(|extension| extension != "new")));
         assert!(!place.open_as(3, None).unwrap().first_start);
     }
 }
@@ -272,7 +277,7 @@ fn a_database_with_flipped_bits_opens_right_or_not_at_all() {
     let whole = fs::read(place.file("keyward.redb")).unwrap();
     let entropy = SeededEntropy::new(11);
     let (mut refused, mut opened) = (0, 0);
-    for round in 0..300_usize {
+    for round in 0..120_usize {
         let mut random = [0; 8];
         entropy.fill(&mut random);
         let anywhere = usize::try_from(u64::from_be_bytes(random) >> 16).unwrap();
@@ -290,5 +295,5 @@ fn a_database_with_flipped_bits_opens_right_or_not_at_all() {
             Err(other) => panic!("byte {place_of_flip}: {other}"),
         }
     }
-    assert!(refused > 20 && opened > 20, "{refused} refused, {opened} opened");
+    assert!(refused > 10 && opened > 10, "{refused} refused, {opened} opened");
 }
