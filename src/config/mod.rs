@@ -16,12 +16,20 @@ pub use settings::Settings;
 pub use sources::{Given, Loaded, Source, load};
 pub use value::{NotASize, NotASpan, Size, Span};
 
+use crate::account::personal_token::PersonalTokenPolicy;
+use crate::account::session::SessionPolicy;
+use crate::app::{AppOptions, CredentialPolicy, RegistrationPolicy};
+use crate::clock::days;
+use crate::keys::RotationPolicy;
 use crate::oauth::issuer::Issuer;
+use crate::oauth::refresh_token::RefreshPolicy;
 use crate::secret::MasterSecret;
 use crate::telemetry::LogOptions;
+use crate::token::VerifierOptions;
 use crate::upkeep::UpkeepOptions;
 use crate::wire::blocking::BlockingOptions;
 use crate::wire::client_address::{Network, TrustedProxies};
+use crate::wire::document_fetch::FetchOptions;
 use crate::wire::host_check::{HostPolicy, OriginPolicy};
 use crate::wire::limits::Limits;
 use std::net::SocketAddr;
@@ -36,6 +44,10 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// The master secret, unless it is the data directory's own.
     pub master_secret: Option<MasterSecret>,
+    /// What the operations go by.
+    pub app: AppOptions,
+    /// How clients' metadata documents are fetched.
+    pub documents: FetchOptions,
     /// The proxies that are believed.
     pub trusted_proxies: TrustedProxies,
     /// The host names that are answered.
@@ -63,6 +75,8 @@ impl Config {
         Ok(Self {
             hosts: HostPolicy::new(&public_url, &settings.allowed_hosts),
             origins: OriginPolicy::new(&public_url, &settings.allowed_origins),
+            app: settings.app_options(public_url.clone())?,
+            documents: settings.documents(&public_url)?,
             public_url,
             data_dir: settings.data_dir.clone(),
             master_secret,
@@ -129,6 +143,87 @@ impl Settings {
             return Err(out_of_range("allowed_origins", text, &expected));
         }
         Ok(())
+    }
+
+    fn app_options(&self, issuer: Issuer) -> Result<AppOptions, ConfigError> {
+        let (personal_tokens, sessions) = (self.personal_tokens()?, self.sessions()?);
+        // Never less than the default: a key that signed under a longer life goes on verifying when this gets shorter.
+        let max_token_life = (personal_tokens.longest + days(1)).max(RotationPolicy::default().max_token_life);
+        let rotate_every = between("keys.rotate_every", self.keys.rotate_every, Span::days(1), Span::days(3650))?;
+        let leeway = between("tokens.clock_leeway", self.tokens.clock_leeway, Span::seconds(2), Span::seconds(60))?;
+        Ok(AppOptions {
+            issuer,
+            credentials: self.credentials()?,
+            personal_tokens,
+            sessions,
+            rotation: RotationPolicy {
+                rotate_every: rotate_every.duration(),
+                max_token_life,
+                ..RotationPolicy::default()
+            },
+            registration: self.registration()?,
+            verifier: VerifierOptions { leeway: leeway.duration(), ..VerifierOptions::default() },
+            rate_limits: self.limits.rate_limits,
+        })
+    }
+
+    fn credentials(&self) -> Result<CredentialPolicy, ConfigError> {
+        let given = &self.tokens;
+        let span = |key, span: Span, least, most| between(key, span, least, most).map(Span::duration);
+        let access = given.access_token_life;
+        let (idle, longest) = (given.refresh_token_idle, given.refresh_token_longest);
+        let code = given.authorization_code_life;
+        let access_token = span("tokens.access_token_life", access, Span::minutes(1), Span::hours(24))?;
+        let authorization_code = span("tokens.authorization_code_life", code, Span::seconds(10), Span::minutes(10))?;
+        let longest_life = span("tokens.refresh_token_longest", longest, Span::hours(1), Span::days(3650))?;
+        let idle = span("tokens.refresh_token_idle", idle, Span::hours(1), longest)?;
+        let grace = span("tokens.refresh_grace", given.refresh_grace, Span::seconds(0), Span::minutes(30))?;
+        let refresh = RefreshPolicy::default()
+            .with_lives(idle, longest_life)
+            .with_grace(grace)
+            .map_err(|problem| out_of_range("tokens.refresh_grace", &given.refresh_grace.to_string(), &problem))?;
+        Ok(CredentialPolicy { access_token, authorization_code, refresh })
+    }
+
+    fn personal_tokens(&self) -> Result<PersonalTokenPolicy, ConfigError> {
+        let (life, per_user) = (self.tokens.personal_token_life, self.tokens.personal_tokens_per_user);
+        Ok(PersonalTokenPolicy {
+            longest: between("tokens.personal_token_life", life, Span::days(1), Span::days(3650))?.duration(),
+            per_user: between("tokens.personal_tokens_per_user", per_user, 1, 900)?,
+            ..PersonalTokenPolicy::default()
+        })
+    }
+
+    fn sessions(&self) -> Result<SessionPolicy, ConfigError> {
+        let (idle, longest) = (self.sessions.idle, self.sessions.longest);
+        Ok(SessionPolicy {
+            longest: between("sessions.longest", longest, Span::minutes(15), Span::days(3650))?.duration(),
+            idle: between("sessions.idle", idle, Span::minutes(15), longest)?.duration(),
+            ..SessionPolicy::default()
+        })
+    }
+
+    fn registration(&self) -> Result<RegistrationPolicy, ConfigError> {
+        let given = &self.oauth;
+        let forget = given.forget_unused_clients_after;
+        let standard = RegistrationPolicy::default();
+        Ok(RegistrationPolicy {
+            dynamic: given.dynamic_registration,
+            most_clients: between("oauth.max_clients", given.max_clients, 10, 1_000_000)?,
+            forget_unused_after: between("oauth.forget_unused_clients_after", forget, Span::hours(1), Span::days(365))?
+                .duration(),
+            per_minute: if self.limits.rate_limits { standard.per_minute } else { u32::MAX },
+        })
+    }
+
+    fn documents(&self, public_url: &Issuer) -> Result<FetchOptions, ConfigError> {
+        let given = &self.oauth.client_documents;
+        let extra_roots = match &given.extra_roots {
+            Some(path) => std::fs::read(path)
+                .map_err(|cause| out_of_range("oauth.client_documents.extra_roots", &path.to_string_lossy(), &cause))?,
+            None => Vec::new(),
+        };
+        Ok(FetchOptions { live: given.enabled, allow_loopback: public_url.is_loopback(), extra_roots })
     }
 
     fn limits(&self) -> Result<Limits, ConfigError> {
@@ -282,10 +377,42 @@ mod tests {
             ("allowed_hosts", "https://mcp.lan", "expected a host name"),
             ("allowed_origins", "mcp.lan", "expected an origin"),
             ("allowed_origins", "https://mcp.lan/app", "expected an origin"),
+            ("tokens.refresh_grace", "31m", "must be 0s to 30m"),
+            ("tokens.refresh_token_idle", "366d", "must be 1h to 365d"),
+            ("tokens.authorization_code_life", "11m", "must be 10s to 10m"),
+            ("tokens.clock_leeway", "0s", "must be 2s to 1m"),
+            ("sessions.idle", "91d", "must be 15m to 90d"),
+            ("keys.rotate_every", "1h", "must be 1d to"),
+            ("oauth.forget_unused_clients_after", "59m", "must be 1h to"),
         ] {
             let refusal = config("127.0.0.1:80", &[(key, value)]).unwrap_err();
             assert!(refusal.starts_with(key) && refusal.contains(part), "{refusal}");
         }
+    }
+
+    #[test]
+    fn what_is_set_reaches_the_module_that_goes_by_it() {
+        let config = config(
+            "127.0.0.1:80",
+            &[
+                ("tokens.access_token_life", "5m"),
+                ("tokens.personal_token_life", "730d"),
+                ("tokens.clock_leeway", "7s"),
+                ("oauth.dynamic_registration", "false"),
+                ("limits.rate_limits", "false"),
+                ("limits.header_bytes", "16KiB"),
+                ("limits.password_hashing_parallel", "3"),
+                ("revocation.refresh_every", "30s"),
+            ],
+        )
+        .unwrap();
+        assert_eq!(config.app.credentials.access_token.as_secs(), 300);
+        assert_eq!(config.app.personal_tokens.longest, days(730));
+        assert_eq!(config.app.rotation.max_token_life, days(731), "keys outlive the tokens that they sign");
+        assert_eq!(config.app.verifier.leeway.as_secs(), 7);
+        assert!(!config.app.registration.dynamic && !config.app.rate_limits);
+        assert_eq!((config.limits.header_bytes, config.blocking.password_hashing), (16 * 1024, 3));
+        assert_eq!(config.upkeep.refresh_revocations_every.as_secs(), 30);
     }
 
     #[cfg(unix)]

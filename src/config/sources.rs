@@ -39,6 +39,8 @@ pub struct Given {
     pub variables: Vec<(String, String)>,
     /// Options by key, from flags: `listen` for `--listen`.
     pub flags: Vec<(&'static str, String)>,
+    /// What stands in for the defaults, by key: a fixture has others than a server.
+    pub defaults: Vec<(&'static str, String)>,
 }
 
 /// The options of all sources together, each read and of the right type.
@@ -80,6 +82,9 @@ pub fn load(given: Given) -> Result<Loaded, ConfigError> {
     }
 
     let mut values = Values::default();
+    for (key, text) in given.defaults {
+        values.take_text(key, text, Source::Flag(key.to_owned()))?;
+    }
     if let Some(path) = file {
         values.take_file(path)?;
     }
@@ -87,12 +92,7 @@ pub fn load(given: Given) -> Result<Loaded, ConfigError> {
         values.take(option, value_of(option, text), source)?;
     }
     for (key, text) in given.flags {
-        let option = find(key).ok_or_else(|| ConfigError::UnknownKey {
-            source_name: Source::Flag(key.to_owned()),
-            key: key.to_owned(),
-            nearest: nearest(key),
-        })?;
-        values.take(option, value_of(option, text), Source::Flag(format!("--{}", key.replace('_', "-"))))?;
+        values.take_text(key, text, Source::Flag(format!("--{}", key.replace('_', "-"))))?;
     }
     Ok(Loaded { settings: values.settings(), master_secret, warnings })
 }
@@ -131,6 +131,13 @@ impl Values {
             }
         }
         Ok(())
+    }
+
+    fn take_text(&mut self, key: &str, text: String, source: Source) -> Result<(), ConfigError> {
+        match find(key) {
+            Some(option) => self.take(option, value_of(option, text), source),
+            None => Err(ConfigError::UnknownKey { source_name: source, key: key.to_owned(), nearest: nearest(key) }),
+        }
     }
 
     fn take(&mut self, option: &'static OptionDoc, value: Value, source: Source) -> Result<(), ConfigError> {
@@ -199,6 +206,7 @@ fn first_line(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::config::value::Span;
+    use crate::telemetry::LogFormat;
     use std::io::Write;
 
     fn file(text: &str) -> tempfile::NamedTempFile {
@@ -238,11 +246,13 @@ mod tests {
                 variable("PATH", "/bin"),
             ],
             flags: vec![("listen", "127.0.0.1:3".to_owned())],
+            defaults: vec![("log", "off".to_owned()), ("log_format", "json".to_owned())],
         };
         let Loaded { settings, warnings, .. } = load(given).unwrap();
         assert_eq!(settings.listen, "127.0.0.1:3");
         assert_eq!(settings.data_dir, PathBuf::from("from-variable"));
         assert_eq!(settings.log, "debug", "an empty variable is no variable");
+        assert_eq!(settings.log_format, LogFormat::Json);
         assert_eq!(settings.tokens.access_token_life, Span::minutes(5));
         assert_eq!(settings.tokens.refresh_grace, Span::seconds(10));
         assert_eq!(settings.tokens.refresh_token_idle, Span::days(30));
