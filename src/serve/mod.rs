@@ -1,3 +1,153 @@
-//! How does the whole come together? Open the store, make the [`crate::app`], build the routers, listen, and wind up.
+//! How does the whole come together? Take the address, open the store, make the [`App`], build the routers, listen, and
+//! wind up.
+//!
+//! The order is the point: nobody can connect before [`App::open`] has loaded every revocation, and on a stop the last
+//! uses are written after the last request was answered.
 
 pub mod accept;
+mod error;
+mod health;
+mod stop;
+
+pub use error::ServeError;
+pub use stop::StopWhen;
+
+use crate::access::{GuardedServer, ServerDirectory, ServerKind, ServerName};
+use crate::app::{App, Parts};
+use crate::clock::{Clock, SystemClock};
+use crate::config::{Config, Loaded};
+use crate::entropy::OsEntropy;
+use crate::oauth::issuer::Issuer;
+use crate::secret::MasterSecret;
+use crate::store::{DataDirectory, Store};
+use crate::upkeep::Upkeep;
+use crate::wire::blocking;
+use crate::wire::entry::EntryLayer;
+use accept::BoundSocket;
+use axum::Router;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Threads for what blocks beyond the operations and hashes of requests: upkeep, name resolution.
+const FURTHER_THREADS: usize = 8;
+
+/// Everything that is needed to serve, with an address that is taken and not yet open.
+#[derive(Debug)]
+pub struct Appliance {
+    app: Arc<App>,
+    config: Config,
+    socket: BoundSocket,
+}
+
+impl Appliance {
+    /// With its data on disk.
+    pub fn on_disk(loaded: Loaded) -> Result<Self, ServeError> {
+        Self::open(loaded, |config| {
+            let data = DataDirectory::prepare(&config.data_dir)?;
+            let opened = data.open(config.master_secret.clone(), SystemClock.now(), &OsEntropy)?;
+            Ok((opened.store, opened.master))
+        })
+    }
+
+    /// With its data in memory, gone at the end of the process.
+    pub fn in_memory(loaded: Loaded) -> Result<Self, ServeError> {
+        Self::open(loaded, |_| Ok((Store::in_memory(), MasterSecret::generate(&OsEntropy))))
+    }
+
+    fn open(
+        loaded: Loaded,
+        store: impl FnOnce(&Config) -> Result<(Store, MasterSecret), ServeError>,
+    ) -> Result<Self, ServeError> {
+        let address = loaded.settings.listen_address()?;
+        let socket = BoundSocket::bind(address).map_err(|cause| ServeError::Address { address, cause })?;
+        let config = Config::new(loaded, socket.address())?;
+        let (store, master) = store(&config)?;
+        let app = App::open(Parts {
+            store,
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(OsEntropy),
+            master,
+            options: config.app.clone(),
+            servers: guarded_servers(&config.public_url)?,
+        })?;
+        Ok(Self { app: Arc::new(app), config, socket })
+    }
+
+    /// The operations.
+    pub const fn app(&self) -> &Arc<App> {
+        &self.app
+    }
+
+    /// What it runs by.
+    pub const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The address that is taken, with its real port.
+    pub const fn address(&self) -> SocketAddr {
+        self.socket.address()
+    }
+
+    /// The link with which the first admin is made, while there is none. An earlier link is void from now on.
+    pub fn set_up_link(&self) -> Result<Option<String>, ServeError> {
+        let secret = self.app.open_set_up()?;
+        Ok(secret.map(|secret| self.config.public_url.join(&format!("/setup?secret={}", secret.expose()))))
+    }
+
+    /// Serves until `stop`; calls `ready` when clients can connect.
+    pub fn run(self, stop: StopWhen, ready: impl FnOnce()) -> Result<(), ServeError> {
+        let Self { app, config, socket } = self;
+        blocking::set_options(config.blocking);
+        let threads = config.blocking.operations + config.blocking.password_hashing + FURTHER_THREADS;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .thread_name("keyward")
+            .max_blocking_threads(threads)
+            .build()?;
+        let outcome = runtime.block_on(async {
+            let router = router(&app, &config);
+            let address = socket.address();
+            let listener = socket.listen().map_err(|cause| ServeError::Address { address, cause })?;
+            let upkeep = Upkeep::start(&app, config.upkeep);
+            ready();
+            tracing::info!(%address, public_url = %config.public_url, "serving");
+            accept::serve(listener, router, config.limits, stop.wait()).await;
+            upkeep.stop().await;
+            tokio::task::spawn_blocking(move || app.close()).await.map_err(io::Error::other)??;
+            Ok(())
+        });
+        runtime.shutdown_timeout(Duration::from_secs(1));
+        outcome
+    }
+}
+
+/// The servers that are guarded: the built-in one.
+fn guarded_servers(issuer: &Issuer) -> Result<ServerDirectory, ServeError> {
+    let name = ServerName::parse("keyward").expect("a name of small letters");
+    let main = GuardedServer::main(issuer, name, "Keyward", ServerKind::Builtin).map_err(io::Error::other)?;
+    ServerDirectory::new([main]).map_err(|shared| ServeError::System(io::Error::other(shared)))
+}
+
+/// Every route of the appliance.
+pub fn router(app: &Arc<App>, config: &Config) -> Router {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    health::router(app).layer(EntryLayer::new(clock, &OsEntropy, config.trusted_proxies.clone()))
+}
+
+/// Serves with the data on disk until a signal: the command `keyward serve`.
+pub fn run(loaded: Loaded, out: &mut dyn Write) -> Result<(), ServeError> {
+    let appliance = Appliance::on_disk(loaded)?;
+    let public_url = appliance.config.public_url.clone();
+    // Whoever reads the output may have gone; that stops no server.
+    if let Some(link) = appliance.set_up_link()? {
+        let _ = writeln!(out, "No user exists yet. Open this link once to make the first one:\n\n    {link}\n");
+        let _ = out.flush();
+    }
+    let address = appliance.socket.address();
+    appliance.run(StopWhen::Signalled, || {
+        let _ = writeln!(out, "Keyward is ready at {public_url} (listening on {address}).");
+        let _ = out.flush();
+    })
+}

@@ -1,0 +1,30 @@
+//! Is the process alive, and may requests be sent here?
+//!
+//! `/healthz` says that the process answers. `/readyz` is 503 while the store refuses writes; that the revocations are
+//! loaded goes without saying, because nobody can connect before. Both answer under any host name.
+
+use crate::app::App;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::{CACHE_CONTROL, HeaderName};
+use axum::routing::get;
+use axum::{Router, response::IntoResponse};
+use std::sync::Arc;
+
+const NOT_STORED: [(HeaderName, &str); 1] = [(CACHE_CONTROL, "no-store")];
+
+/// `/healthz` and `/readyz`.
+pub fn router(app: &Arc<App>) -> Router {
+    Router::new()
+        .route("/healthz", get(async || (NOT_STORED, "ok\n")))
+        .route("/readyz", get(ready))
+        .with_state(Arc::clone(app))
+}
+
+async fn ready(State(app): State<Arc<App>>) -> impl IntoResponse {
+    if app.is_ready() {
+        (StatusCode::OK, NOT_STORED, "ready\n")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, NOT_STORED, "not ready: the store takes no writes; the log says why\n")
+    }
+}
