@@ -1,3 +1,5 @@
 //! The executable: calls the command line and turns its result into an exit code.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    keyward::cli::run()
+}

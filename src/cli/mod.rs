@@ -1,1 +1,240 @@
-//! The command line.
+//! What can be typed? Subcommands; each calls one function of the modules above and turns its error into a sentence.
+
+use crate::config::{self, Config, Given, Loaded};
+use crate::serve::ServeError;
+use crate::{demo, fixture, serve, telemetry};
+use clap::{Args, Parser, Subcommand};
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Sign-in for MCP servers in one self-contained executable.
+#[derive(Debug, Parser)]
+#[command(name = "keyward", version, arg_required_else_help = true, after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  keyward demo
+      Try everything: in memory, on this machine only, nothing is left behind.
+  keyward serve --public-url https://mcp.example.org
+      Serve on 127.0.0.1:8080, for a proxy that terminates TLS for mcp.example.org.
+      The first start prints a link: open it to make the first user.
+  keyward check-config --config keyward.toml
+      Say whether a configuration is good, and which address and URL it means.
+
+Every option of the configuration file is also an environment variable: tokens.access_token_life
+is KEYWARD_TOKENS_ACCESS_TOKEN_LIFE. Flags beat variables, variables beat the file.";
+
+const FIXTURE_HELP: &str = "\
+When clients can connect, one line of JSON on standard output has url, mcp_url, username, password,
+personal_token, signing_key (a private JWK) and pid. There are no rate limits, and there is no log
+unless KEYWARD_LOG is set.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve, with the data in a directory.
+    ///
+    /// The first start makes the directory and prints a link with which the first user is made. SIGTERM and Ctrl-C stop
+    /// it: requests in flight are answered first.
+    Serve(ServeArgs),
+    /// Try Keyward: in memory, on this machine only, with a user and a token and what to paste into each client.
+    Demo(DemoArgs),
+    /// Serve a test suite: in memory, on this machine only, until standard input closes.
+    #[command(after_help = FIXTURE_HELP)]
+    Fixture(FixtureArgs),
+    /// Say whether a configuration is good, without serving.
+    CheckConfig(ServeArgs),
+}
+
+#[derive(Debug, Args)]
+struct ServeArgs {
+    #[arg(long, help = "Configuration file (TOML) [env: KEYWARD_CONFIG]", value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[arg(
+        long,
+        help = "Directory of the data [env: KEYWARD_DATA_DIR] [default: keyward-data]",
+        value_name = "DIRECTORY"
+    )]
+    data_dir: Option<String>,
+    #[arg(
+        long,
+        help = "Address and port to listen on, plain HTTP [env: KEYWARD_LISTEN] [default: 127.0.0.1:8080]",
+        value_name = "ADDRESS:PORT"
+    )]
+    listen: Option<String>,
+    #[arg(
+        long,
+        help = "URL under which clients reach Keyward [env: KEYWARD_PUBLIC_URL] [default: the listen address, if loopback]",
+        value_name = "URL"
+    )]
+    public_url: Option<String>,
+}
+
+#[derive(Debug, Args)]
+struct DemoArgs {
+    /// Port on 127.0.0.1; 0 takes a free one
+    #[arg(long, default_value_t = 8080)]
+    port: u16,
+}
+
+#[derive(Debug, Args)]
+struct FixtureArgs {
+    /// Port on 127.0.0.1; 0 takes a free one
+    #[arg(long, default_value_t = 0)]
+    port: u16,
+    /// Configuration file (TOML), as for `serve`
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// Runs what the command line asks for.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let variables =
+        std::env::vars_os().filter_map(|(name, text)| Some((name.into_string().ok()?, text.into_string().ok()?)));
+    match execute(cli.command, variables.collect(), &mut io::stdout()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Whoever reads standard error may have gone; there is nobody else to tell.
+            let _ = writeln!(io::stderr(), "keyward: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn execute(command: Command, variables: Vec<(String, String)>, out: &mut dyn Write) -> Result<(), ServeError> {
+    match command {
+        Command::Serve(args) => serve::run(started(args.given(variables))?, out),
+        Command::Demo(args) => demo::run(started(args.given(variables))?, out),
+        Command::Fixture(args) => fixture::run(started(args.given(variables))?, out),
+        Command::CheckConfig(args) => check_config(args.given(variables), out),
+    }
+}
+
+/// Reads the configuration and begins to log.
+fn started(given: Given) -> Result<Loaded, ServeError> {
+    let loaded = config::load(given)?;
+    telemetry::init(&loaded.settings.log_options()?);
+    for warning in &loaded.warnings {
+        tracing::warn!("{warning}");
+    }
+    Ok(loaded)
+}
+
+fn check_config(given: Given, out: &mut dyn Write) -> Result<(), ServeError> {
+    let loaded = config::load(given)?;
+    loaded.settings.log_options()?;
+    let address = loaded.settings.listen_address()?;
+    let warnings = loaded.warnings.clone();
+    let config = Config::new(loaded, address)?;
+    for warning in warnings {
+        writeln!(out, "Warning: {warning}.")?;
+    }
+    writeln!(out, "The configuration is good.")?;
+    writeln!(out, "  Listen on   {address}")?;
+    writeln!(out, "  Public URL  {}", config.public_url)?;
+    writeln!(out, "  Data in     {}", config.data_dir.display())?;
+    Ok(())
+}
+
+impl ServeArgs {
+    fn given(self, variables: Vec<(String, String)>) -> Given {
+        let flags = [("data_dir", self.data_dir), ("listen", self.listen), ("public_url", self.public_url)];
+        let flags = flags.into_iter().filter_map(|(key, text)| Some((key, text?))).collect();
+        Given { file: self.config, variables, flags, ..Given::default() }
+    }
+}
+
+impl DemoArgs {
+    fn given(&self, variables: Vec<(String, String)>) -> Given {
+        Given {
+            variables: only_log(variables),
+            flags: vec![("listen", loopback(self.port))],
+            defaults: vec![("log", "warn".to_owned())],
+            ..Given::default()
+        }
+    }
+}
+
+impl FixtureArgs {
+    fn given(self, variables: Vec<(String, String)>) -> Given {
+        Given {
+            file: self.config,
+            variables: only_log(variables),
+            flags: vec![("listen", loopback(self.port))],
+            defaults: vec![("log", "off".to_owned()), ("limits.rate_limits", "false".to_owned())],
+        }
+    }
+}
+
+fn loopback(port: u16) -> String {
+    SocketAddr::from(([127, 0, 0, 1], port)).to_string()
+}
+
+/// A demo or fixture is the same whatever the environment is set up for.
+fn only_log(variables: Vec<(String, String)>) -> Vec<(String, String)> {
+    variables.into_iter().filter(|(name, _)| name == "KEYWARD_LOG" || name == "KEYWARD_LOG_FORMAT").collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn parse(words: &[&str]) -> Command {
+        Cli::try_parse_from([&["keyward"], words].concat()).unwrap().command
+    }
+
+    fn told(words: &[&str], variables: &[(&str, &str)]) -> Result<String, String> {
+        let mut out = Vec::new();
+        let variables = variables.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+        execute(parse(words), variables, &mut out).map_err(|error| error.to_string())?;
+        Ok(String::from_utf8(out).unwrap())
+    }
+
+    #[test]
+    fn the_command_line_is_sound_and_its_help_names_the_variables() {
+        Cli::command().debug_assert();
+        let mut command = Cli::command();
+        let help = command.find_subcommand_mut("serve").unwrap().render_long_help().to_string();
+        for name in ["KEYWARD_CONFIG", "KEYWARD_DATA_DIR", "KEYWARD_LISTEN", "KEYWARD_PUBLIC_URL"] {
+            assert!(help.contains(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn check_config_says_what_a_configuration_means() {
+        let told =
+            told(&["check-config", "--listen", "127.0.0.1:4711"], &[("KEYWARD_DATA_DIR", "/srv/keyward")]).unwrap();
+        for part in ["good", "127.0.0.1:4711", "http://127.0.0.1:4711", "/srv/keyward"] {
+            assert!(told.contains(part), "{told}");
+        }
+    }
+
+    #[test]
+    fn check_config_says_what_is_wrong() {
+        let plain = told(&["check-config", "--public-url", "http://mcp.example.org"], &[]).unwrap_err();
+        assert!(plain.contains("use https"), "{plain}");
+        let open = told(&["check-config"], &[("KEYWARD_LISTEN", "0.0.0.0:80")]).unwrap_err();
+        assert!(open.contains("--public-url"), "{open}");
+        let life = told(&["check-config"], &[("KEYWARD_TOKENS_REFRESH_GRACE", "2h")]).unwrap_err();
+        assert!(life.contains("tokens.refresh_grace is 2h; it must be 0s to 30m"), "{life}");
+    }
+
+    #[test]
+    fn a_fixture_is_quiet_and_unlimited_unless_told_otherwise_and_ignores_the_environment() {
+        let Command::Fixture(args) = parse(&["fixture"]) else { panic!("a fixture") };
+        let variables = vec![
+            ("KEYWARD_LISTEN".to_owned(), "0.0.0.0:80".to_owned()),
+            ("KEYWARD_LOG".to_owned(), "debug".to_owned()),
+        ];
+        let settings = config::load(args.given(variables)).unwrap().settings;
+        assert_eq!((settings.listen.as_str(), settings.log.as_str()), ("127.0.0.1:0", "debug"));
+        assert!(!settings.limits.rate_limits);
+    }
+}
