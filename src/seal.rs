@@ -48,7 +48,7 @@ impl Purpose {
 pub struct NotSealed;
 
 /// Largest sealed text that is looked at, in bytes.
-pub const MAX_SEALED: usize = 16 * 1024;
+pub const MAX_SEALED: usize = 48 * 1024;
 
 /// Seals and opens; holds the key.
 #[derive(Clone)]

@@ -16,7 +16,6 @@ use crate::oauth::authorization_code::AuthorizationCode;
 use crate::oauth::client::{Client, ClientId, ClientKind};
 use crate::oauth::error::ErrorCode;
 use crate::oauth::grant::Grant;
-use crate::oauth::redirect_uri::RedirectUri;
 use crate::seal::Purpose;
 use crate::secret::{PlainToken, PlainTokenKind, TokenDigest};
 use crate::store::tables::{AUTHORIZATION_CODES, CLIENTS, GRANTS, GRANTS_BY_CLIENT, GRANTS_BY_USER, USERS};
@@ -73,8 +72,8 @@ struct SealedConsent {
 pub struct Decided {
     /// The redirect URI with its answer.
     pub url: String,
-    /// The redirect URI that was asked for.
-    pub redirect_uri: RedirectUri,
+    /// What was decided about.
+    pub request: AuthorizationRequest,
 }
 
 impl App {
@@ -130,7 +129,7 @@ impl App {
         })?;
         tracing::info!(user = %user, client = %request.client_id(), grant = %grant_id, "access approved");
         let url = request.success_url(&code, &self.options.issuer);
-        Ok(Decided { url, redirect_uri: request.redirect_uri().clone() })
+        Ok(Decided { url, request })
     }
 
     /// The person says no.
@@ -138,7 +137,7 @@ impl App {
         let SealedConsent { request, .. } = self.open_consent(session, sealed)?;
         let refusal = request.refused(ErrorCode::AccessDenied, "the user denied the request");
         tracing::info!(client = %request.client_id(), "access denied by the user");
-        Ok(Decided { url: refusal.url(&self.options.issuer), redirect_uri: request.redirect_uri().clone() })
+        Ok(Decided { url: refusal.url(&self.options.issuer), request })
     }
 
     fn open_consent(&self, session: SessionId, sealed: &str) -> Result<SealedConsent, AuthorizeError> {

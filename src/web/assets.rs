@@ -62,7 +62,6 @@ fn url(name: &str) -> &'static str {
 }
 
 /// `GET /assets/{*path}`.
-#[expect(clippy::unused_async, reason = "a handler is async")]
 pub async fn show(Path(path): Path<String>) -> Response {
     let Some(file) = ASSETS.by_path.get(&path) else {
         return (StatusCode::NOT_FOUND, "There is no such file.\n").into_response();

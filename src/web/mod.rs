@@ -4,9 +4,14 @@ pub mod page;
 pub mod assets;
 pub mod when;
 pub mod error;
+pub mod respond;
+pub mod cookies;
+pub mod state;
+pub mod extract;
 pub mod sign_in;
 pub mod connect;
-pub mod oauth;
 pub mod dashboard;
+pub mod oauth;
+pub mod router;
 #[cfg(test)]
 mod samples;

@@ -32,7 +32,8 @@ pub fn to_login(method: &Method, uri: &Uri) -> Response {
     let next = uri.path_and_query().map_or("", |path| path.as_str());
     match LocalPath::parse(next) {
         Some(next) if *method == Method::GET => {
-            let query: String = url::form_urlencoded::Serializer::new(String::new()).append_pair("next", &next.0).finish();
+            let query: String =
+                url::form_urlencoded::Serializer::new(String::new()).append_pair("next", &next.0).finish();
             see_other(&format!("{}?{query}", paths::LOGIN))
         }
         _ => see_other(paths::LOGIN),
@@ -95,9 +96,24 @@ mod tests {
             assert_eq!(LocalPath::parse(good).map(|path| path.0).as_deref(), Some(good));
         }
         let bad = [
-            "", "/", "//evil.example", "/\\evil.example", "/%2f%2fevil", "https://evil.example/dashboard", "dashboard",
-            "/dashboard/..//evil.example", "/dashboardx", "/dashboard//evil.example", "/dashboard\r\nx: y", "/dashboard#x",
-            "/authorize/../logout", "/dashboard/%2e%2e", "javascript:alert(1)", "/logout", "/dashboard/a\\b", "/dashboard é",
+            "",
+            "/",
+            "//evil.example",
+            "/\\evil.example",
+            "/%2f%2fevil",
+            "https://evil.example/dashboard",
+            "dashboard",
+            "/dashboard/..//evil.example",
+            "/dashboardx",
+            "/dashboard//evil.example",
+            "/dashboard\r\nx: y",
+            "/dashboard#x",
+            "/authorize/../logout",
+            "/dashboard/%2e%2e",
+            "javascript:alert(1)",
+            "/logout",
+            "/dashboard/a\\b",
+            "/dashboard é",
         ];
         for bad in bad {
             assert_eq!(LocalPath::parse(bad), None, "{bad}");

@@ -10,7 +10,7 @@ use crate::web::dashboard::personal_tokens::*;
 use crate::web::dashboard::security::SecurityView;
 use crate::web::dashboard::signing_keys::*;
 use crate::web::error::ErrorView;
-use crate::web::oauth::authorize::{ConsentDoneView, ConsentView};
+use crate::web::oauth::consent::{ConsentDoneView, ConsentView};
 use crate::web::sign_in::{LoginProblem, LoginView, LogoutView, SetUpView};
 use askama::Template;
 use std::collections::{BTreeMap, BTreeSet};

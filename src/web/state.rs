@@ -22,19 +22,26 @@ pub struct WebState {
 struct Inner {
     cookies: CookieNames,
     form_key: Secret<[u8; 32]>,
+    client_documents: bool,
 }
 
 impl WebState {
     /// The state of an appliance. Forms are bound to a key of this process: a restart asks to send them again.
-    pub fn new(app: Arc<App>, documents: Arc<DocumentFetcher>) -> Self {
+    /// `client_documents` says whether clients are told that they may be known by a metadata document.
+    pub fn new(app: Arc<App>, documents: Arc<DocumentFetcher>, client_documents: bool) -> Self {
         let cookies = CookieNames::of(&app.options().issuer);
         let form_key = Secret::new(crate::entropy::random_bytes(app.entropy()));
-        Self { app, documents, inner: Arc::new(Inner { cookies, form_key }) }
+        Self { app, documents, inner: Arc::new(Inner { cookies, form_key, client_documents }) }
     }
 
     /// The names of our cookies.
     pub fn cookies(&self) -> &CookieNames {
         &self.inner.cookies
+    }
+
+    /// Whether clients may be known by a metadata document.
+    pub fn client_documents(&self) -> bool {
+        self.inner.client_documents
     }
 
     /// The token that a form of this browser must carry: bound to its session, or to its visit before signing in.

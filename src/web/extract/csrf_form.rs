@@ -9,15 +9,16 @@ use crate::web::extract::signed_in::{SignedIn, session_id};
 use crate::web::extract::visitor::Visitor;
 use crate::web::respond::bad_form;
 use crate::web::state::WebState;
-use axum::RequestExt as _;
-use axum::body::Bytes;
+use crate::wire::body::{self, BodyProblem};
 use axum::extract::{FromRequest, Request};
-use axum::http::header::{CONTENT_TYPE, ORIGIN};
-use axum::http::{HeaderMap, HeaderName};
+use axum::http::header::{HOST, ORIGIN};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use serde::de::DeserializeOwned;
 use subtle::ConstantTimeEq as _;
 
+/// Longest form, in bytes.
+const MAX_FORM: usize = 64 * 1024;
 /// The name of the field that carries the token.
 pub const FORM_TOKEN: &str = "form_token";
 
@@ -33,8 +34,7 @@ impl<T: DeserializeOwned> FromRequest<WebState> for CsrfForm<T> {
         if !comes_from_here(&parts.headers, &state.app.options().issuer) {
             return Err(ErrorView::stale_form().into_response());
         }
-        let content_type = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        if !content_type.to_ascii_lowercase().starts_with("application/x-www-form-urlencoded") {
+        if !body::is_form(&parts.headers) {
             return Err(bad_form("a form was expected"));
         }
         // A signed-in browser's forms are bound to its session; only without one does the visit count.
@@ -43,7 +43,7 @@ impl<T: DeserializeOwned> FromRequest<WebState> for CsrfForm<T> {
             None => session_id(&parts, state).map(|id| id.to_string()),
         };
         let bindings = [binding, Visitor::mark(&parts, state)];
-        let body = Request::from_parts(parts, body).extract::<Bytes, _>().await.map_err(IntoResponse::into_response)?;
+        let body = body::read(&parts.headers, body, MAX_FORM).await.map_err(bad_body)?;
         let sent = form_token(&body).ok_or_else(|| ErrorView::stale_form().into_response())?;
         let fits = |binding: &String| bool::from(state.form_token(binding).as_bytes().ct_eq(sent.as_bytes()));
         if !bindings.iter().flatten().any(fits) {
@@ -54,11 +54,21 @@ impl<T: DeserializeOwned> FromRequest<WebState> for CsrfForm<T> {
     }
 }
 
+fn bad_body(problem: BodyProblem) -> Response {
+    match problem {
+        BodyProblem::TooLarge { .. } => ErrorView::too_large().into_response(),
+        BodyProblem::TooSlow | BodyProblem::Broken => bad_form("it did not arrive whole"),
+    }
+}
+
 /// Nothing that the browser says speaks against it.
 fn comes_from_here(headers: &HeaderMap, issuer: &Issuer) -> bool {
-    let fetch_site = headers.get(HeaderName::from_static("sec-fetch-site")).map(|value| value.as_bytes());
-    let origin = headers.get(ORIGIN).map(|value| value.as_bytes());
-    matches!(fetch_site, None | Some(b"same-origin")) && origin.is_none_or(|origin| origin == issuer.as_str().as_bytes())
+    let fetch_site = headers.get(HeaderName::from_static("sec-fetch-site")).map(HeaderValue::as_bytes);
+    let origin = headers.get(ORIGIN).map(HeaderValue::as_bytes);
+    // On loopback a person may have typed another name of the same machine.
+    let host = headers.get(HOST).map(|host| [b"http://", host.as_bytes()].concat()).filter(|_| issuer.is_loopback());
+    let ours = |origin: &[u8]| origin == issuer.as_str().as_bytes() || host.as_deref() == Some(origin);
+    matches!(fetch_site, None | Some(b"same-origin")) && origin.is_none_or(ours)
 }
 
 fn form_token(body: &[u8]) -> Option<String> {
@@ -76,7 +86,7 @@ mod tests {
         let issuer = Issuer::parse("https://mcp.example.com").unwrap();
         let from = |pairs: &[(&'static str, &'static str)]| {
             let pairs = pairs.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()));
-            comes_from_here(&HeaderMap::from_iter(pairs), &issuer)
+            comes_from_here(&pairs.collect(), &issuer)
         };
         assert!(from(&[]));
         assert!(from(&[("sec-fetch-site", "same-origin"), ("origin", "https://mcp.example.com")]));

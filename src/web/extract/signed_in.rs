@@ -4,12 +4,12 @@
 
 use crate::account::session::Session;
 use crate::account::user::User;
+use crate::id::SessionId;
 use crate::seal::Purpose;
 use crate::web::cookies::CookieKind;
 use crate::web::error::ErrorView;
 use crate::web::respond::{operation_error, to_login};
 use crate::web::state::WebState;
-use crate::id::SessionId;
 use crate::wire::blocking;
 use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::http::request::Parts;

@@ -1,5 +1,6 @@
 //! Which browser is this, before anybody signs in? A random cookie, so that login and set-up forms are bound to it too.
 
+use crate::clock::days;
 use crate::entropy::random_bytes;
 use crate::seal::Purpose;
 use crate::web::cookies::CookieKind;
@@ -8,7 +9,6 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use crate::clock::days;
 use std::convert::Infallible;
 
 /// A browser that may not be signed in.

@@ -1,127 +1,257 @@
-//! What does a person agree to? The consent page of the authorization endpoint (RFC 6749 §4.1.1), and the page that
-//! helps when the way back to the client did not work.
+//! `GET` and `POST /authorize` (RFC 6749 §3.1): from a client's request to a person's answer.
+//!
+//! `GET` changes nothing, however often it is asked. It is decided in this order: the request and its client, who is
+//! signed in, the consent page. A document client is fetched only for somebody who is signed in, so that a stranger cannot
+//! make this server fetch. `POST` takes the decision and answers 303 to the client.
 
+use crate::app::authorize::{Asked, AuthorizeError, Decided};
+use crate::clock::{Timestamp, minutes};
+use crate::oauth::authorization::{AuthorizationQuery, AuthorizationRequest, AuthorizePageError, Prompt};
+use crate::oauth::client::{Client, ClientKind};
+use crate::oauth::error::ProtocolError;
+use crate::oauth::redirect_uri::RedirectUri;
+use crate::oauth::scope;
+use crate::seal::Purpose;
+use crate::web::cookies::CookieKind;
 use crate::web::dashboard::Vouched;
+use crate::web::error::ErrorView;
+use crate::web::extract::{CsrfForm, SignedIn};
+use crate::web::oauth::client::{self, ClientProblem};
+use crate::web::oauth::consent::{ConsentDoneView, ConsentView, Destination, ScopeRow};
+use crate::web::oauth::respond::{json, refusal};
+use crate::web::page::{FormAction, Page};
+use crate::web::respond::{operation_error, see_other, to_login, with_cookie};
+use crate::web::state::WebState;
 use crate::web::when::When;
-use crate::wire::paths;
-use askama::Template;
+use crate::wire::{blocking, paths};
+use axum::extract::{RawQuery, State};
+use axum::http::header::ACCEPT;
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::time::Duration;
 
-/// `GET /authorize`. Posts `form_token`, `request` and `decision` (`approve` or `deny`) to the same path.
-#[derive(Debug, Template)]
-#[template(path = "oauth/consent.html")]
-pub struct ConsentView {
-    /// Bound to the session.
-    pub form_token: String,
-    /// The authorization request, sealed.
-    pub request: String,
-    /// Who is signed in.
-    pub username: String,
-    /// The same request for somebody else: the authorization URL with `prompt=login`.
-    pub other_user_url: String,
-    /// The client as it calls itself.
-    pub client_name: String,
-    /// Who vouches for it.
-    pub vouched: Vouched,
-    /// Where the code will be sent.
-    pub destination: Destination,
-    /// Title of the server.
-    pub server_title: String,
-    /// Its address.
-    pub server_url: String,
-    /// What the client may do there, each as a sentence without a subject: "Use the tools of this server".
-    pub scopes: Vec<ScopeRow>,
-    /// When the user agreed to the same before.
-    pub agreed_before: Option<When>,
+/// How long the callback address can be read again after approving.
+const CALLBACK_LIFE: Duration = minutes(5);
+/// `prompt=login` is satisfied by a sign-in that is younger than this.
+const FRESH_SIGN_IN: Duration = minutes(2);
+
+/// What the callback cookie says.
+#[derive(Serialize, Deserialize)]
+struct Callback {
+    request: [u8; 32],
+    url: String,
+    works_until: Timestamp,
 }
 
-/// Where the code goes: the redirect URI, told apart by what can be known about it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Destination {
-    /// An https address; its host.
-    Web(String),
-    /// A program on the computer where the browser runs; host and port.
-    Loopback(String),
-    /// An application that registered this scheme with the operating system.
-    App(String),
+/// The consent page, or the way there.
+pub async fn get(
+    State(state): State<WebState>,
+    signed_in: Option<SignedIn>,
+    RawQuery(raw): RawQuery,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, Response> {
+    let raw = raw.unwrap_or_default();
+    let query = AuthorizationQuery::parse(&raw).map_err(|error| page_error(&error, &headers))?;
+    if signed_in.is_none() && query.client_id().document_url().is_some() {
+        return Ok(to_login(&Method::GET, &uri));
+    }
+    let unknown = query.unknown_client();
+    let client = client::find(&state, query.client_id()).await.map_err(|problem| client_problem(problem, &headers))?;
+    let client = client.ok_or_else(|| page_error(&unknown, &headers))?;
+    let asked = state.app.ask(query, client).map_err(|error| authorize_error(&state, error, &headers))?;
+    let Some(signed_in) = signed_in else { return Ok(to_login(&Method::GET, &uri)) };
+    let now = state.app.now();
+    if asked.request.prompt() == Prompt::Login && now.since(signed_in.session.signed_in_at) > FRESH_SIGN_IN {
+        return Ok(to_login(&Method::GET, &uri));
+    }
+    if let Some(callback) = approved_before(&state, &asked.request, &headers) {
+        return Ok(done_page(&asked, callback, now));
+    }
+    consent_page(&state, &signed_in, &asked, &raw).await
 }
 
-/// One scope.
-#[derive(Debug, Clone)]
-pub struct ScopeRow {
-    /// As the protocol writes it: "mcp".
-    pub scope: String,
-    /// In words.
-    pub words: String,
+/// What the consent form sends.
+#[derive(Deserialize)]
+pub struct DecisionForm {
+    request: String,
+    decision: Decision,
 }
 
-/// `GET /authorize` with a request that this browser has just approved: the person came back with the Back button,
-/// because the client was not reached.
-#[derive(Template)]
-#[template(path = "oauth/consent_done.html")]
-pub struct ConsentDoneView {
-    /// The client as it calls itself.
-    pub client_name: String,
-    /// Where the code was sent.
-    pub destination: Destination,
-    /// The whole callback address with code and state.
-    pub callback_url: String,
-    /// Until when the code in it works.
-    pub works_until: When,
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Decision {
+    Approve,
+    Deny,
 }
 
-#[cfg(test)]
-impl ConsentView {
-    pub(crate) fn sample() -> Self {
-        Self {
-            form_token: "v4.local.sample".to_owned(),
-            request: format!("v4.local.{}", "r".repeat(400)),
-            username: "ada".to_owned(),
-            other_user_url: "/authorize?client_id=a&prompt=login".to_owned(),
-            client_name: "Claude".to_owned(),
-            vouched: Vouched::ByHost("claude.ai".to_owned()),
-            destination: Destination::Web("claude.ai".to_owned()),
-            server_title: "Notes".to_owned(),
-            server_url: "https://mcp.example.org/mcp/notes".to_owned(),
-            scopes: vec![
-                ScopeRow { scope: "mcp".to_owned(), words: "Use the tools of this server in your name".to_owned() },
-                ScopeRow { scope: "offline_access".to_owned(), words: "Stay connected until you revoke it".to_owned() },
-            ],
-            agreed_before: Some(When::sample(-86_400 * 9)),
+/// The person's answer.
+pub async fn post(
+    State(state): State<WebState>,
+    signed_in: SignedIn,
+    headers: HeaderMap,
+    CsrfForm(form): CsrfForm<DecisionForm>,
+) -> Result<Response, Response> {
+    let (session, user) = (signed_in.session.id, signed_in.user.id);
+    let approved = form.decision == Decision::Approve;
+    let decided = blocking::run(&state.app, move |app| match form.decision {
+        Decision::Approve => app.approve(session, user, &form.request),
+        Decision::Deny => app.deny(session, &form.request),
+    });
+    let decided = decided.await.map_err(IntoResponse::into_response)?;
+    let Decided { url, request } = decided.map_err(|error| authorize_error(&state, error, &headers))?;
+    let response = see_other(&url);
+    if !approved || !request.redirect_uri().is_loopback() {
+        return Ok(response);
+    }
+    // If no program listens there (the browser is on another machine), the Back button leads to a page with the address.
+    let now = state.app.now();
+    let works_until = now + state.app.options().credentials.authorization_code;
+    let callback = Callback { request: digest(&request), url, works_until };
+    let sealed = state.app.sealer().seal(Purpose::Callback, &callback, now, CALLBACK_LIFE);
+    Ok(with_cookie(response, &state.cookies().set(CookieKind::Callback, sealed, Some(CALLBACK_LIFE))))
+}
+
+async fn consent_page(state: &WebState, signed_in: &SignedIn, asked: &Asked, raw: &str) -> Result<Response, Response> {
+    let (user, client_id) = (signed_in.user.id, asked.client.id.clone());
+    let connections = blocking::run(&state.app, move |app| app.connections(user)).await;
+    let connections = connections.map_err(IntoResponse::into_response)?.map_err(|error| operation_error(&error))?;
+    let redirect_uri = asked.request.redirect_uri();
+    let before = connections.iter().map(|connection| &connection.grant).find(|grant| {
+        grant.client == client_id
+            && grant.resource == *asked.request.resource()
+            && grant.scopes == *asked.request.scopes()
+    });
+    let now = state.app.now();
+    let view = ConsentView {
+        form_token: state.form_token(&signed_in.binding()),
+        request: state.app.seal_consent(asked, signed_in.session.id),
+        username: signed_in.user.name.to_string(),
+        other_user_url: format!("{}?{}", paths::AUTHORIZE, with_prompt_login(raw)),
+        client_name: asked.client.display_name().to_owned(),
+        vouched: vouched(&asked.client),
+        destination: destination(redirect_uri),
+        server_title: asked.server.title.clone(),
+        server_url: asked.server.resource.to_string(),
+        scopes: asked.request.scopes().iter().map(scope_row).collect(),
+        agreed_before: before.map(|grant| When::new(grant.created_at, now)),
+    };
+    Ok(Page::new(view).form_action(to_client(redirect_uri)).into_response())
+}
+
+fn done_page(asked: &Asked, callback: Callback, now: Timestamp) -> Response {
+    let view = ConsentDoneView {
+        client_name: asked.client.display_name().to_owned(),
+        destination: destination(asked.request.redirect_uri()),
+        callback_url: callback.url,
+        works_until: When::new(callback.works_until, now),
+    };
+    Page::new(view).into_response()
+}
+
+fn approved_before(state: &WebState, request: &AuthorizationRequest, headers: &HeaderMap) -> Option<Callback> {
+    let sealed = state.cookies().read(headers, CookieKind::Callback)?;
+    let callback: Callback = state.app.sealer().open(Purpose::Callback, sealed, state.app.now()).ok()?;
+    (callback.request == digest(request)).then_some(callback)
+}
+
+fn digest(request: &AuthorizationRequest) -> [u8; 32] {
+    Sha256::digest(serde_json::to_vec(request).unwrap_or_default()).into()
+}
+
+fn to_client(redirect_uri: &RedirectUri) -> FormAction {
+    FormAction::ToClient { scheme: redirect_uri.scheme().to_owned() }
+}
+
+/// Who says that the client is what it claims to be.
+pub fn vouched(client: &Client) -> Vouched {
+    match (client.kind, client.id.document_url()) {
+        (ClientKind::Document, Some(url)) => {
+            let host = url::Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned));
+            host.map_or(Vouched::Nobody, Vouched::ByHost)
+        }
+        (ClientKind::Admin, _) => Vouched::ByAdmin,
+        _ => Vouched::Nobody,
+    }
+}
+
+fn destination(redirect_uri: &RedirectUri) -> Destination {
+    match redirect_uri.scheme() {
+        "http" | "https" if redirect_uri.is_loopback() => {
+            Destination::Loopback(redirect_uri.host_for_display().to_string())
+        }
+        "http" | "https" => Destination::Web(redirect_uri.host_for_display().to_string()),
+        scheme => Destination::App(scheme.to_owned()),
+    }
+}
+
+fn scope_row(name: &str) -> ScopeRow {
+    let words = match name {
+        scope::MCP => "Use the tools of this server in your name",
+        scope::OFFLINE_ACCESS => "Stay connected until you revoke it",
+        _ => "Do what this scope stands for at this server",
+    };
+    ScopeRow { scope: name.to_owned(), words: words.to_owned() }
+}
+
+fn with_prompt_login(raw: &str) -> String {
+    let others = raw.split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("prompt="));
+    others.chain(["prompt=login"]).collect::<Vec<_>>().join("&")
+}
+
+fn authorize_error(state: &WebState, error: AuthorizeError, headers: &HeaderMap) -> Response {
+    match error {
+        AuthorizeError::Page(error) => page_error(&error, headers),
+        AuthorizeError::Redirect(error) => {
+            tracing::info!(code = %error.code(), description = error.description(), "authorization refused");
+            see_other(&error.url(&state.app.options().issuer))
+        }
+        AuthorizeError::Operation(error) => operation_error(&error),
+    }
+}
+
+/// For a person a page; for a program the OAuth error, so that a forgotten client registers again.
+fn page_error(error: &AuthorizePageError, headers: &HeaderMap) -> Response {
+    tracing::info!(%error, "authorization request refused");
+    let unknown = matches!(error, AuthorizePageError::UnknownClient(_) | AuthorizePageError::NoClient);
+    if !accepts_html(headers) {
+        let protocol = if unknown { ProtocolError::invalid_client } else { ProtocolError::invalid_request };
+        return refusal(&protocol(error.to_string()), false);
+    }
+    let advice = if unknown {
+        "Go back to the application, remove this server there and connect again: it then registers anew."
+    } else {
+        "The application asked in a way that cannot be answered. Connect again there; if it stays, tell its makers."
+    };
+    let status = if unknown { StatusCode::UNAUTHORIZED } else { StatusCode::BAD_REQUEST };
+    ErrorView::new(status, "This application cannot connect", &sentence(&error.to_string()), advice).into_response()
+}
+
+fn client_problem(problem: ClientProblem, headers: &HeaderMap) -> Response {
+    match problem {
+        ClientProblem::Answer(response) => response,
+        ClientProblem::Document(error) => {
+            tracing::warn!(%error, "a client metadata document could not be used");
+            if !accepts_html(headers) {
+                return json(StatusCode::BAD_REQUEST, &ProtocolError::invalid_client(error.to_string()));
+            }
+            let happened = format!("The application's description could not be used: {error}.");
+            let advice = "Try again in a minute. If this server has no way out to the internet, an admin can pin the \
+                          application's document under Clients.";
+            ErrorView::new(StatusCode::BAD_GATEWAY, "This application is not known here", &happened, advice)
+                .into_response()
         }
     }
-
-    pub(crate) fn sample_loopback() -> Self {
-        Self {
-            client_name: "</h1><script>alert(1)</script> Claude Code (official)".to_owned(),
-            vouched: Vouched::Nobody,
-            destination: Destination::Loopback("localhost:53124".to_owned()),
-            agreed_before: None,
-            ..Self::sample()
-        }
-    }
-
-    pub(crate) fn sample_app() -> Self {
-        Self {
-            client_name: "Cursor".to_owned(),
-            vouched: Vouched::ByAdmin,
-            destination: Destination::App("cursor".to_owned()),
-            ..Self::sample()
-        }
-    }
 }
 
-#[cfg(test)]
-impl ConsentDoneView {
-    pub(crate) fn sample() -> Self {
-        Self {
-            client_name: "Claude Code".to_owned(),
-            destination: Destination::Loopback("localhost:53124".to_owned()),
-            callback_url: format!(
-                "http://localhost:53124/callback?code=kwc_{}&state={}&iss=https%3A%2F%2Fmcp.example.org",
-                "c".repeat(43),
-                "s".repeat(43)
-            ),
-            works_until: When::sample(50),
-        }
-    }
+fn accepts_html(headers: &HeaderMap) -> bool {
+    headers.get(ACCEPT).and_then(|value| value.to_str().ok()).is_some_and(|accept| accept.contains("text/html"))
+}
+
+fn sentence(text: &str) -> String {
+    let mut characters = text.chars();
+    let first = characters.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
+    format!("{first}{}.", characters.as_str())
 }

@@ -1,0 +1,127 @@
+//! What does a person agree to? The consent page of the authorization endpoint (RFC 6749 §4.1.1), and the page that
+//! helps when the way back to the client did not work.
+
+use crate::web::dashboard::Vouched;
+use crate::web::when::When;
+use crate::wire::paths;
+use askama::Template;
+
+/// `GET /authorize`. Posts `form_token`, `request` and `decision` (`approve` or `deny`) to the same path.
+#[derive(Debug, Template)]
+#[template(path = "oauth/consent.html")]
+pub struct ConsentView {
+    /// Bound to the session.
+    pub form_token: String,
+    /// The authorization request, sealed.
+    pub request: String,
+    /// Who is signed in.
+    pub username: String,
+    /// The same request for somebody else: the authorization URL with `prompt=login`.
+    pub other_user_url: String,
+    /// The client as it calls itself.
+    pub client_name: String,
+    /// Who vouches for it.
+    pub vouched: Vouched,
+    /// Where the code will be sent.
+    pub destination: Destination,
+    /// Title of the server.
+    pub server_title: String,
+    /// Its address.
+    pub server_url: String,
+    /// What the client may do there, each as a sentence without a subject: "Use the tools of this server".
+    pub scopes: Vec<ScopeRow>,
+    /// When the user agreed to the same before.
+    pub agreed_before: Option<When>,
+}
+
+/// Where the code goes: the redirect URI, told apart by what can be known about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Destination {
+    /// An https address; its host.
+    Web(String),
+    /// A program on the computer where the browser runs; host and port.
+    Loopback(String),
+    /// An application that registered this scheme with the operating system.
+    App(String),
+}
+
+/// One scope.
+#[derive(Debug, Clone)]
+pub struct ScopeRow {
+    /// As the protocol writes it: "mcp".
+    pub scope: String,
+    /// In words.
+    pub words: String,
+}
+
+/// `GET /authorize` with a request that this browser has just approved: the person came back with the Back button,
+/// because the client was not reached.
+#[derive(Template)]
+#[template(path = "oauth/consent_done.html")]
+pub struct ConsentDoneView {
+    /// The client as it calls itself.
+    pub client_name: String,
+    /// Where the code was sent.
+    pub destination: Destination,
+    /// The whole callback address with code and state.
+    pub callback_url: String,
+    /// Until when the code in it works.
+    pub works_until: When,
+}
+
+#[cfg(test)]
+impl ConsentView {
+    pub(crate) fn sample() -> Self {
+        Self {
+            form_token: "v4.local.sample".to_owned(),
+            request: format!("v4.local.{}", "r".repeat(400)),
+            username: "ada".to_owned(),
+            other_user_url: "/authorize?client_id=a&prompt=login".to_owned(),
+            client_name: "Claude".to_owned(),
+            vouched: Vouched::ByHost("claude.ai".to_owned()),
+            destination: Destination::Web("claude.ai".to_owned()),
+            server_title: "Notes".to_owned(),
+            server_url: "https://mcp.example.org/mcp/notes".to_owned(),
+            scopes: vec![
+                ScopeRow { scope: "mcp".to_owned(), words: "Use the tools of this server in your name".to_owned() },
+                ScopeRow { scope: "offline_access".to_owned(), words: "Stay connected until you revoke it".to_owned() },
+            ],
+            agreed_before: Some(When::sample(-86_400 * 9)),
+        }
+    }
+
+    pub(crate) fn sample_loopback() -> Self {
+        Self {
+            client_name: "</h1><script>alert(1)</script> Claude Code (official)".to_owned(),
+            vouched: Vouched::Nobody,
+            destination: Destination::Loopback("localhost:53124".to_owned()),
+            agreed_before: None,
+            ..Self::sample()
+        }
+    }
+
+    pub(crate) fn sample_app() -> Self {
+        Self {
+            client_name: "Cursor".to_owned(),
+            vouched: Vouched::ByAdmin,
+            destination: Destination::App("cursor".to_owned()),
+            ..Self::sample()
+        }
+    }
+}
+
+#[cfg(test)]
+impl ConsentDoneView {
+    pub(crate) fn sample() -> Self {
+        Self {
+            client_name: "Claude Code".to_owned(),
+            destination: Destination::Loopback("localhost:53124".to_owned()),
+            callback_url: format!(
+                "http://localhost:53124/callback?code=kwc_{}&state={}&iss=https%3A%2F%2Fmcp.example.org",
+                "c".repeat(43),
+                "s".repeat(43)
+            ),
+            works_until: When::sample(50),
+        }
+    }
+}
