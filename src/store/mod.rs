@@ -98,7 +98,7 @@ impl Store {
     fn start(database: Database) -> Self {
         let shared = Arc::new(Shared {
             database: RwLock::new(Some(database)),
-            queue: Queue::new(),
+            queue: Queue::new(writer::LIMITS),
             failed: AtomicBool::new(false),
             commits: AtomicU64::new(0),
             jobs: AtomicU64::new(0),

@@ -10,6 +10,7 @@
 use super::Shared;
 use super::error::{StoreError, Unavailable};
 use super::overlay::{Change, Changes};
+use super::queue::Limits;
 use super::transaction::{ByteTable, ReadTx, WriteTx};
 use redb::{Database, ReadableDatabase};
 use std::collections::BTreeMap;
@@ -19,6 +20,8 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 
+/// What may wait, and for how long.
+pub(super) const LIMITS: Limits = Limits { capacity: 1024, group: 256, patience: Duration::from_secs(5) };
 /// How long a caller waits for its job to begin.
 const WAIT_FOR_TURN: Duration = Duration::from_secs(5);
 /// How long a caller then waits for the disk.
@@ -88,20 +91,24 @@ where
 }
 
 impl<T> Ticket<T> {
-    /// Waits for the answer, but never for ever.
+    /// Waits for the answer, but never for ever: a job that does not begin in time is never run.
     pub(super) fn wait(self) -> Result<T, StoreError> {
+        self.wait_for(WAIT_FOR_TURN, WAIT_FOR_DISK)
+    }
+
+    fn wait_for(self, turn: Duration, disk: Duration) -> Result<T, StoreError> {
         let patience = |time| match self.answer.recv_timeout(time) {
             Ok(answer) => Ok(answer),
             Err(RecvTimeoutError::Timeout) => Err(()),
             Err(RecvTimeoutError::Disconnected) => Ok(Err(Unavailable::Closed.into())),
         };
-        if let Ok(answer) = patience(WAIT_FOR_TURN) {
+        if let Ok(answer) = patience(turn) {
             return answer;
         }
         if self.turn.compare_exchange(WAITING, GIVEN_UP, Ordering::AcqRel, Ordering::Acquire).is_ok() {
             return Err(Unavailable::Busy.into());
         }
-        patience(WAIT_FOR_DISK).unwrap_or(Err(Unavailable::Failed.into()))
+        patience(disk).unwrap_or(Err(Unavailable::Failed.into()))
     }
 }
 
@@ -182,5 +189,38 @@ impl Shared {
         let database = self.database();
         let database = database.as_ref().ok_or(Unavailable::Closed)?;
         database.begin_read().map(ReadTx::new).map_err(StoreError::engine)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Store;
+    use super::*;
+
+    const BRIEFLY: Duration = Duration::from_millis(1);
+
+    #[test]
+    fn a_job_whose_caller_has_gone_is_never_run() {
+        let (mut job, ticket) = job(|_| -> Result<(), StoreError> { panic!("it was given up") });
+        assert_eq!(ticket.wait_for(BRIEFLY, BRIEFLY), Err(Unavailable::Busy.into()));
+        let mut tx = WriteTx::new(Store::in_memory().0.shared.snapshot().unwrap());
+        assert!(!job.run(&mut tx));
+        job.answer(Ok(()));
+    }
+
+    #[test]
+    fn a_job_that_has_begun_is_waited_for_and_then_its_outcome_is_not_known() {
+        let (mut job, ticket) = job(|_| Ok::<_, StoreError>(7));
+        let mut tx = WriteTx::new(Store::in_memory().0.shared.snapshot().unwrap());
+        assert!(job.run(&mut tx));
+        assert_eq!(ticket.wait_for(BRIEFLY, BRIEFLY), Err(Unavailable::Failed.into()));
+        job.answer(Ok(()));
+    }
+
+    #[test]
+    fn a_writer_that_dies_leaves_nobody_waiting() {
+        let (job, ticket) = job(|_| Ok::<_, StoreError>(7));
+        drop(job);
+        assert_eq!(ticket.wait(), Err(Unavailable::Closed.into()));
     }
 }

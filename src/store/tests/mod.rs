@@ -4,7 +4,9 @@ mod directory;
 mod faults;
 
 use super::*;
-use crate::id::UserId;
+use crate::clock::Timestamp;
+use crate::id::{InstanceId, UserId};
+use crate::secret::TokenDigest;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Barrier;
@@ -52,6 +54,24 @@ fn text_keys_are_looked_up_without_a_copy_and_have_a_longest() {
     let refused = store.write(move |tx| tx.put(NAMES, &too_long, &1));
     assert_eq!(refused, Err(StoreError::KeyTooLong { table: "test_names", bytes: MAX_KEY_BYTES + 1 }));
     assert_eq!(store.read(|tx| tx.get(NAMES, &long)), Ok(None));
+}
+
+#[test]
+fn the_bytes_of_what_the_installation_is_are_frozen() {
+    let meta = tables::Meta {
+        instance: InstanceId::from_bytes([1; 16]),
+        created_at: Timestamp::from_unix_millis(70_000),
+        master_check: [2; 32],
+    };
+    let golden = [&[1][..], &[1; 16], &[0xfc, 0x70, 0x11, 1, 0], &[2; 32]].concat();
+    assert_eq!(encode_record(&meta).unwrap(), golden);
+    assert_eq!(decode_record::<tables::Meta>(&golden).unwrap(), meta);
+
+    let open = tables::SetUp::Open { secret: TokenDigest::from_bytes([3; 32]), issued_at: Timestamp::EPOCH };
+    assert_eq!(encode_record(&open).unwrap(), [&[1, 0][..], &[3; 32], &[0]].concat());
+    let done = tables::SetUp::Done { by: user(4), at: Timestamp::EPOCH };
+    assert_eq!(encode_record(&done).unwrap(), [&[1, 1][..], &[4; 16], &[0]].concat());
+    assert_eq!(encode_record(&FORMAT).unwrap(), [1, 1], "for ever: every program reads which program is needed");
 }
 
 #[test]
