@@ -223,7 +223,8 @@ impl Settings {
                 .map_err(|cause| out_of_range("oauth.client_documents.extra_roots", &path.to_string_lossy(), &cause))?,
             None => Vec::new(),
         };
-        Ok(FetchOptions { live: given.enabled, allow_loopback: public_url.is_loopback(), extra_roots })
+        let built_in = given.enabled && given.known_clients;
+        Ok(FetchOptions { live: given.enabled, built_in, allow_loopback: public_url.is_loopback(), extra_roots })
     }
 
     fn limits(&self) -> Result<Limits, ConfigError> {

@@ -7,8 +7,8 @@ use super::error::ProtocolError;
 use super::scope::ScopeSet;
 use zeroize::ZeroizeOnDrop;
 
-/// Longest body, in bytes.
-pub const MAX_FORM: usize = 64 * 1024;
+/// Longest body of all, in bytes; the edge reads less (`limits.form_body`).
+pub const MAX_FORM: usize = 1024 * 1024;
 /// Most parameters that are looked at.
 const MAX_PARAMETERS: usize = 64;
 
@@ -22,7 +22,7 @@ impl OAuthForm {
     /// Reads a body of type `application/x-www-form-urlencoded`.
     pub fn parse(body: &[u8]) -> Result<Self, ProtocolError> {
         if body.len() > MAX_FORM {
-            return Err(ProtocolError::invalid_request("the form is longer than 64 KiB"));
+            return Err(ProtocolError::invalid_request("the form is too long"));
         }
         let mut parameters: Vec<(String, String)> = Vec::new();
         for (name, value) in url::form_urlencoded::parse(body) {

@@ -19,7 +19,7 @@ use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
 /// Largest registration body, in bytes.
-pub const MAX_REGISTRATION: usize = 8 * 1024;
+pub const MAX_REGISTRATION: usize = 64 * 1024;
 
 /// Reads the body of a registration request (RFC 7591 §3.1).
 pub fn parse_registration(body: &[u8]) -> Result<ClientMetadata, MetadataError> {

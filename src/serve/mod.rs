@@ -21,7 +21,10 @@ use crate::oauth::issuer::Issuer;
 use crate::secret::MasterSecret;
 use crate::store::{DataDirectory, Store};
 use crate::upkeep::Upkeep;
+use crate::web;
+use crate::web::state::WebState;
 use crate::wire::blocking;
+use crate::wire::document_fetch::DocumentFetcher;
 use crate::wire::entry::EntryLayer;
 use accept::BoundSocket;
 use axum::Router;
@@ -107,7 +110,7 @@ impl Appliance {
             .max_blocking_threads(threads)
             .build()?;
         let outcome = runtime.block_on(async {
-            let router = router(&app, &config);
+            let router = router(&app, &config, Arc::new(SystemClock))?;
             let address = socket.address();
             let listener = socket.listen().map_err(|cause| ServeError::Address { address, cause })?;
             let upkeep = Upkeep::start(&app, config.upkeep);
@@ -131,9 +134,12 @@ fn guarded_servers(issuer: &Issuer) -> Result<ServerDirectory, ServeError> {
 }
 
 /// Every route of the appliance.
-pub fn router(app: &Arc<App>, config: &Config) -> Router {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    health::router(app).layer(EntryLayer::new(clock, &OsEntropy, config.trusted_proxies.clone()))
+pub fn router(app: &Arc<App>, config: &Config, clock: Arc<dyn Clock>) -> Result<Router, ServeError> {
+    let client_documents = config.documents.live || config.documents.built_in;
+    let documents = Arc::new(DocumentFetcher::new(config.documents.clone())?);
+    let state = WebState::new(Arc::clone(app), documents, client_documents, config.limits);
+    let routes = health::router(app).merge(web::router::router(state, config.hosts.clone()));
+    Ok(routes.layer(EntryLayer::new(clock, app.entropy(), config.trusted_proxies.clone())))
 }
 
 /// Serves with the data on disk until a signal: the command `keyward serve`.

@@ -4,6 +4,7 @@ use crate::app::App;
 use crate::secret::{Secret, hmac_sha256};
 use crate::web::cookies::CookieNames;
 use crate::wire::document_fetch::DocumentFetcher;
+use crate::wire::limits::Limits;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::sync::Arc;
@@ -23,15 +24,16 @@ struct Inner {
     cookies: CookieNames,
     form_key: Secret<[u8; 32]>,
     client_documents: bool,
+    limits: Limits,
 }
 
 impl WebState {
     /// The state of an appliance. Forms are bound to a key of this process: a restart asks to send them again.
     /// `client_documents` says whether clients are told that they may be known by a metadata document.
-    pub fn new(app: Arc<App>, documents: Arc<DocumentFetcher>, client_documents: bool) -> Self {
+    pub fn new(app: Arc<App>, documents: Arc<DocumentFetcher>, client_documents: bool, limits: Limits) -> Self {
         let cookies = CookieNames::of(&app.options().issuer);
         let form_key = Secret::new(crate::entropy::random_bytes(app.entropy()));
-        Self { app, documents, inner: Arc::new(Inner { cookies, form_key, client_documents }) }
+        Self { app, documents, inner: Arc::new(Inner { cookies, form_key, client_documents, limits }) }
     }
 
     /// The names of our cookies.
@@ -42,6 +44,11 @@ impl WebState {
     /// Whether clients may be known by a metadata document.
     pub fn client_documents(&self) -> bool {
         self.inner.client_documents
+    }
+
+    /// What callers may send.
+    pub fn limits(&self) -> &Limits {
+        &self.inner.limits
     }
 
     /// The token that a form of this browser must carry: bound to its session, or to its visit before signing in.

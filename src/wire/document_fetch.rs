@@ -50,6 +50,8 @@ pub const KEYS_RETRY: Duration = minutes(1);
 pub struct FetchOptions {
     /// Whether anything is fetched at all; without it only the built-in documents are known.
     pub live: bool,
+    /// Whether built-in documents stand in for those of well-known clients that cannot be fetched.
+    pub built_in: bool,
     /// Whether loopback addresses are connected to: only when the issuer itself is on loopback.
     pub allow_loopback: bool,
     /// Further root certificates, as PEM, beside the public ones.
@@ -58,7 +60,7 @@ pub struct FetchOptions {
 
 impl Default for FetchOptions {
     fn default() -> Self {
-        Self { live: true, allow_loopback: false, extra_roots: Vec::new() }
+        Self { live: true, built_in: true, allow_loopback: false, extra_roots: Vec::new() }
     }
 }
 
@@ -174,7 +176,7 @@ impl DocumentFetcher {
     /// that came and is not acceptable is an error also for a client of the built-in table.
     pub async fn document(&self, url: &DocumentUrl, now: Timestamp) -> Result<FoundDocument, FetchError> {
         let live = DocumentSource::Live;
-        let known = KnownClient::find(url);
+        let known = KnownClient::find(url).filter(|_| self.options.built_in);
         if let Some(document) = self.documents.get(url.as_str(), now) {
             return Ok(FoundDocument { document, source: live });
         }

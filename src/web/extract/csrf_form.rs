@@ -17,8 +17,6 @@ use axum::response::{IntoResponse, Response};
 use serde::de::DeserializeOwned;
 use subtle::ConstantTimeEq as _;
 
-/// Longest form, in bytes.
-const MAX_FORM: usize = 64 * 1024;
 /// The name of the field that carries the token.
 pub const FORM_TOKEN: &str = "form_token";
 
@@ -43,7 +41,7 @@ impl<T: DeserializeOwned> FromRequest<WebState> for CsrfForm<T> {
             None => session_id(&parts, state).map(|id| id.to_string()),
         };
         let bindings = [binding, Visitor::mark(&parts, state)];
-        let body = body::read(&parts.headers, body, MAX_FORM).await.map_err(bad_body)?;
+        let body = body::read(&parts.headers, body, state.limits().form_body).await.map_err(bad_body)?;
         let sent = form_token(&body).ok_or_else(|| ErrorView::stale_form().into_response())?;
         let fits = |binding: &String| bool::from(state.form_token(binding).as_bytes().ct_eq(sent.as_bytes()));
         if !bindings.iter().flatten().any(fits) {

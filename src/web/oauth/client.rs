@@ -4,7 +4,7 @@ use crate::oauth::client::{Client, ClientId};
 use crate::oauth::client_authentication::{AuthenticatedClient, Authentication, ClientCredentials};
 use crate::oauth::document_url::DocumentUrl;
 use crate::oauth::error::{ErrorCode, ProtocolError};
-use crate::oauth::form::{MAX_FORM, OAuthForm};
+use crate::oauth::form::OAuthForm;
 use crate::web::oauth::respond::{bad_body, busy, refusal, uses_header};
 use crate::web::state::WebState;
 use crate::wire::document_fetch::FetchError;
@@ -26,13 +26,13 @@ pub struct EndpointRequest {
 impl FromRequest<WebState> for EndpointRequest {
     type Rejection = Response;
 
-    async fn from_request(request: Request, _: &WebState) -> Result<Self, Response> {
+    async fn from_request(request: Request, state: &WebState) -> Result<Self, Response> {
         let (parts, body): (_, Body) = request.into_parts();
         if !body::is_form(&parts.headers) {
             let text = "send the parameters as application/x-www-form-urlencoded in the body";
             return Err(refusal(&ProtocolError::invalid_request(text), false));
         }
-        let bytes = body::read(&parts.headers, body, MAX_FORM).await.map_err(bad_body)?;
+        let bytes = body::read(&parts.headers, body, state.limits().form_body).await.map_err(bad_body)?;
         let form = OAuthForm::parse(&bytes).map_err(|error| refusal(&error, uses_header(&parts.headers)))?;
         Ok(Self { form, headers: parts.headers })
     }
@@ -105,7 +105,7 @@ pub async fn find(state: &WebState, id: &ClientId) -> Result<Option<Client>, Cli
     if let Some(pinned) = stored.filter(|client| client.created_by.is_some()) {
         return Ok(Some(pinned));
     }
-    let Ok(url) = DocumentUrl::parse(url) else { return Ok(None) };
+    let Some(url) = DocumentUrl::parse(url).ok().filter(|_| state.client_documents()) else { return Ok(None) };
     let now = state.app.now();
     let found = state.documents.document(&url, now).await.map_err(ClientProblem::Document)?;
     tracing::debug!(client = %id, source = ?found.source, "client metadata document");

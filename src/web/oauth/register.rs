@@ -2,7 +2,7 @@
 
 use crate::app::register::Registered;
 use crate::oauth::error::{ErrorCode, ProtocolError};
-use crate::oauth::registration::{MAX_REGISTRATION, RegistrationResponse, parse_registration};
+use crate::oauth::registration::{RegistrationResponse, parse_registration};
 use crate::web::oauth::respond::{bad_body, busy, json, refusal};
 use crate::web::state::WebState;
 use crate::wire::{blocking, body};
@@ -19,7 +19,7 @@ pub async fn post(State(state): State<WebState>, request: Request) -> Result<Res
         let text = "send the client metadata as application/json";
         return Err(refuse(&ProtocolError::new(ErrorCode::InvalidClientMetadata, text)));
     }
-    let bytes = body::read(&parts.headers, body, MAX_REGISTRATION).await.map_err(bad_body)?;
+    let bytes = body::read(&parts.headers, body, state.limits().registration_body).await.map_err(bad_body)?;
     let metadata = parse_registration(&bytes).map_err(|error| refuse(&error.into()))?;
     let asked = metadata.clone();
     let registered = blocking::run(&state.app, move |app| app.register_client(metadata)).await.map_err(busy)?;
