@@ -26,8 +26,10 @@ use crate::web::state::WebState;
 use crate::wire::blocking;
 use crate::wire::document_fetch::DocumentFetcher;
 use crate::wire::entry::EntryLayer;
+use crate::wire::limits::answer_in_time;
 use accept::BoundSocket;
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -133,12 +135,14 @@ fn guarded_servers(issuer: &Issuer) -> Result<ServerDirectory, ServeError> {
     ServerDirectory::new([main]).map_err(|shared| ServeError::System(io::Error::other(shared)))
 }
 
-/// Every route of the appliance.
+/// Every route of the appliance; `clock` dates the ids of requests.
 pub fn router(app: &Arc<App>, config: &Config, clock: Arc<dyn Clock>) -> Result<Router, ServeError> {
     let client_documents = config.documents.live || config.documents.built_in;
     let documents = Arc::new(DocumentFetcher::new(config.documents.clone())?);
     let state = WebState::new(Arc::clone(app), documents, client_documents, config.limits);
-    let routes = health::router(app).merge(web::router::router(state, config.hosts.clone()));
+    let web = web::router::router(state, config.hosts.clone())
+        .layer(from_fn_with_state(config.limits.request_timeout, answer_in_time));
+    let routes = health::router(app).merge(web);
     Ok(routes.layer(EntryLayer::new(clock, app.entropy(), config.trusted_proxies.clone())))
 }
 
