@@ -1,1 +1,8 @@
 //! Behaviour of the whole appliance; one binary, a module per behaviour family.
+//!
+//! Stories are told through the actors of [`support`]: an `Appliance` (the real router over redb in memory, with a clock
+//! that moves), a `Browser` (a person) and an `Agent` (an MCP client).
+
+mod support;
+
+mod metadata;

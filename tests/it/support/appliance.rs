@@ -1,0 +1,188 @@
+//! The whole appliance without a socket: the real router and configuration over redb in memory, with a clock that moves and
+//! randomness that repeats.
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderMap, Method, Request, StatusCode, header};
+use http_body_util::BodyExt;
+use keyward::access::{GuardedServer, ServerDirectory, ServerKind, ServerName};
+use keyward::account::user::User;
+use keyward::app::personal_tokens::{Made, NewPersonalToken};
+use keyward::app::{App, Parts};
+use keyward::clock::{Clock, ManualClock, Timestamp};
+use keyward::config::{Config, Given, load};
+use keyward::entropy::{Entropy, SeededEntropy};
+use keyward::id::TokenId;
+use keyward::secret::MasterSecret;
+use keyward::serve;
+use keyward::store::Store;
+use serde_json::Value;
+use std::sync::Arc;
+use std::time::Duration;
+use tower::ServiceExt;
+
+/// When every story begins.
+pub const NOW: Timestamp = Timestamp::from_unix_seconds(1_795_400_000);
+/// The first admin's name.
+pub const ADMIN: &str = "ada";
+/// The first admin's password.
+pub const PASSWORD: &str = "four quiet random words";
+
+/// A running appliance.
+pub struct Appliance {
+    pub app: Arc<App>,
+    pub clock: Arc<ManualClock>,
+    pub admin: User,
+    router: Router,
+    store: Store,
+    master: MasterSecret,
+    entropy: Arc<dyn Entropy>,
+    variables: Vec<(String, String)>,
+}
+
+/// An HTTP answer, read whole.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: String,
+}
+
+impl Answer {
+    /// A header's text; empty if absent.
+    pub fn header(&self, name: impl header::AsHeaderName) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    /// Where it leads.
+    pub fn location(&self) -> &str {
+        self.header(header::LOCATION)
+    }
+
+    /// The body as JSON.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {} {}", self.status, self.body))
+    }
+
+    /// The answer, if it has this status.
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Self {
+        assert_eq!(self.status, status, "{:?} {}", self.headers, self.body);
+        self
+    }
+}
+
+impl Appliance {
+    /// An appliance with one admin.
+    pub fn new() -> Self {
+        Self::with(&[])
+    }
+
+    /// One that is configured by variables such as `("KEYWARD_TOKENS_REFRESH_GRACE", "0s")`.
+    pub fn with(variables: &[(&str, &str)]) -> Self {
+        let entropy: Arc<dyn Entropy> = Arc::new(SeededEntropy::new(1));
+        let (store, master) = (Store::in_memory(), MasterSecret::generate(&*entropy));
+        let clock = Arc::new(ManualClock::at(NOW));
+        let mut all = vec![("KEYWARD_PUBLIC_URL".to_owned(), "http://127.0.0.1:8080".to_owned())];
+        all.extend(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let (app, router) = start(&store, &master, &entropy, &clock, &all);
+        let admin = app.seed_admin(ADMIN, PASSWORD).unwrap();
+        Self { app, clock, admin, router, store, master, entropy, variables: all }
+    }
+
+    /// Starts the appliance again over the same store, as after a crash: nothing in memory survives.
+    pub fn restart(&mut self) {
+        (self.app, self.router) = start(&self.store, &self.master, &self.entropy, &self.clock, &self.variables);
+    }
+
+    /// Lets time pass.
+    pub fn advance(&self, by: Duration) {
+        self.clock.advance(by);
+    }
+
+    /// The issuer.
+    pub fn issuer(&self) -> &str {
+        self.app.options().issuer.as_str()
+    }
+
+    /// The URL of the built-in MCP server.
+    pub fn mcp_url(&self) -> String {
+        format!("{}/mcp", self.issuer())
+    }
+
+    /// Sends a request as it is; `Host` is the issuer's unless given.
+    pub async fn send(&self, mut request: Request<Body>) -> Answer {
+        if !request.headers().contains_key(header::HOST) {
+            request.headers_mut().insert(header::HOST, "127.0.0.1:8080".parse().unwrap());
+        }
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        Answer { status: parts.status, headers: parts.headers, body: String::from_utf8(body.to_vec()).unwrap() }
+    }
+
+    /// `GET` with headers.
+    pub async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        self.request(Method::GET, path, headers, Body::empty()).await
+    }
+
+    /// `POST` of a form.
+    pub async fn post_form(&self, path: &str, fields: &[(&str, &str)], headers: &[(&str, &str)]) -> Answer {
+        let body: String = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let mut all = vec![("content-type", "application/x-www-form-urlencoded")];
+        all.extend_from_slice(headers);
+        self.request(Method::POST, path, &all, Body::from(body)).await
+    }
+
+    /// `POST` of JSON.
+    pub async fn post_json(&self, path: &str, body: &Value, headers: &[(&str, &str)]) -> Answer {
+        let mut all = vec![("content-type", "application/json"), ("accept", "application/json, text/event-stream")];
+        all.extend_from_slice(headers);
+        self.request(Method::POST, path, &all, Body::from(body.to_string())).await
+    }
+
+    /// Any request; `path` may be a whole URL of this appliance.
+    pub async fn request(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Body) -> Answer {
+        let path = path.strip_prefix(self.issuer()).unwrap_or(path);
+        let mut request = Request::builder().method(method).uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.send(request.body(body).unwrap()).await
+    }
+
+    /// Makes a personal token of the admin's for every server, as the dashboard does.
+    pub fn personal_token(&self, name: &str) -> (TokenId, String) {
+        let id = TokenId::generate(self.clock.now(), &*self.entropy);
+        let new = NewPersonalToken { id, name: name.to_owned(), expires_at: None, servers: None };
+        match self.app.create_personal_token(self.admin.id, &new).unwrap() {
+            Made::Now(_, token) => (id, token.expose().to_owned()),
+            Made::Before(_) => panic!("the id is new"),
+        }
+    }
+}
+
+fn start(
+    store: &Store,
+    master: &MasterSecret,
+    entropy: &Arc<dyn Entropy>,
+    clock: &Arc<ManualClock>,
+    variables: &[(String, String)],
+) -> (Arc<App>, Router) {
+    let loaded = load(Given { variables: variables.to_vec(), ..Given::default() }).unwrap();
+    let config = Config::new(loaded, "127.0.0.1:8080".parse().unwrap()).unwrap();
+    let name = ServerName::parse("keyward").unwrap();
+    let server = GuardedServer::main(&config.public_url, name, "Keyward", ServerKind::Builtin).unwrap();
+    let app = App::open(Parts {
+        store: store.clone(),
+        clock: Arc::<ManualClock>::clone(clock),
+        entropy: Arc::clone(entropy),
+        master: master.clone(),
+        options: config.app.clone(),
+        servers: ServerDirectory::new([server]).unwrap(),
+    });
+    let app = Arc::new(app.unwrap());
+    let router = serve::router(&app, &config, Arc::<ManualClock>::clone(clock)).unwrap();
+    (app, router)
+}
