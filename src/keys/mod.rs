@@ -2,16 +2,16 @@
 //!
 //! | File | Question |
 //! | --- | --- |
-//! | `signing_key` | What is a signing key, and what may it do in each state? |
 //! | `signer` | How is something signed, and who can see the private half? |
+//! | `signing_key` | What is a signing key, and what may it do in each state? |
 //! | `key_ring` | Which key signs now, and which keys verify? |
 //! | `rotation` | What has to change about the keys at this moment? |
 //! | `jwks` | What do other verifiers get to see? |
 //!
 //! The only home of Ed25519: [`crate::token`] hands over bytes and gets bytes or a verdict back.
 
-mod signing_key;
 mod signer;
+mod signing_key;
 mod key_ring;
 mod rotation;
 mod jwks;
