@@ -1,7 +1,7 @@
 //! What does a person read when something went wrong? What happened and what to do, never how the code looks inside.
 
 use crate::web::page::Page;
-use crate::wire::paths;
+use crate::wire::{blocking::Busy, paths};
 use askama::Template;
 use axum::http::StatusCode;
 use axum::http::header::RETRY_AFTER;
@@ -138,6 +138,17 @@ impl ErrorView {
             "Keyward could not finish this. It is not your fault, and it is in the log.",
             "Try again. If it stays, tell whoever runs this Keyward.",
         )
+    }
+
+    /// 503: too much is going on.
+    pub fn busy() -> Self {
+        let error = Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Busy at the moment",
+            "Keyward has more to do than it can. Nothing was changed.",
+            "Try again in a few seconds.",
+        );
+        Self { retry_after: Some(Busy::RETRY_AFTER_SECONDS), ..error }
     }
 
     /// 503: the store takes no writes.

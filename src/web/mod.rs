@@ -7,6 +7,8 @@ pub mod error;
 pub mod respond;
 pub mod cookies;
 pub mod state;
+pub mod operate;
+pub mod notice;
 pub mod extract;
 pub mod sign_in;
 pub mod connect;

@@ -58,6 +58,12 @@ impl LocalPath {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The query, if the path before it is `path`.
+    pub fn query_at(&self, path: &str) -> Option<&str> {
+        let (own, query) = self.0.split_once('?').unwrap_or((&self.0, ""));
+        (own == path).then_some(query)
+    }
 }
 
 /// An operation that did not happen, as a page.

@@ -5,6 +5,7 @@
 use crate::web::assets;
 use crate::web::error::ErrorView;
 use crate::web::oauth::{authorize, introspect, metadata, register, respond, revoke, token};
+use crate::web::sign_in::{login, logout, set_up};
 use crate::web::state::WebState;
 use crate::wire::host_check::{HostPolicy, require_own_host};
 use crate::wire::paths;
@@ -30,6 +31,9 @@ pub fn router(state: WebState, hosts: HostPolicy) -> Router {
     let pages = Router::new()
         .route("/", get(|| async { Redirect::to(paths::DASHBOARD) }))
         .route(paths::AUTHORIZE, get(authorize::get).post(authorize::post))
+        .route(paths::SET_UP, get(set_up::get).post(set_up::post))
+        .route(paths::LOGIN, get(login::get).post(login::post))
+        .route(paths::LOGOUT, get(logout::get).post(logout::post))
         .route(paths::ASSETS, get(assets::show))
         .fallback(|| async { ErrorView::not_found() })
         .method_not_allowed_fallback(|| async { ErrorView::method_not_allowed() });

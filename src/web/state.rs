@@ -1,8 +1,10 @@
 //! What do the handlers of endpoints and pages share?
 
 use crate::app::App;
+use crate::id::SessionId;
+use crate::seal::Purpose;
 use crate::secret::{Secret, hmac_sha256};
-use crate::web::cookies::CookieNames;
+use crate::web::cookies::{CookieKind, CookieNames};
 use crate::wire::document_fetch::DocumentFetcher;
 use crate::wire::limits::Limits;
 use base64::Engine as _;
@@ -49,6 +51,13 @@ impl WebState {
     /// What callers may send.
     pub fn limits(&self) -> &Limits {
         &self.inner.limits
+    }
+
+    /// `Set-Cookie` with which a browser is signed in.
+    pub fn session_cookie(&self, session: SessionId) -> String {
+        let life = self.app.options().sessions.longest;
+        let sealed = self.app.sealer().seal(Purpose::SessionCookie, &session, self.app.now(), life);
+        self.cookies().set(CookieKind::Session, sealed, Some(life))
     }
 
     /// The token that a form of this browser must carry: bound to its session, or to its visit before signing in.

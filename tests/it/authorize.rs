@@ -76,7 +76,9 @@ async fn errors_before_client_and_redirect_fit_together_never_redirect() {
     let evil = "https://evil.example/callback";
     let good = agent.redirect_uri.as_str();
     let everything_else = [("response_type", "token"), ("scope", "\u{1}"), ("code_challenge", ""), ("prompt", "none")];
-    for (client, redirect) in [("cli_unknown", good), ("cli_unknown", evil), (agent.client_id.as_str(), evil), ("", good)] {
+    for (client, redirect) in
+        [("cli_unknown", good), ("cli_unknown", evil), (agent.client_id.as_str(), evil), ("", good)]
+    {
         let mut changes = vec![("client_id", client), ("redirect_uri", redirect)];
         for further in [&[][..], &everything_else[..]] {
             changes.extend_from_slice(further);

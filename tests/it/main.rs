@@ -5,4 +5,5 @@
 
 mod support;
 
+mod authorize;
 mod metadata;

@@ -14,6 +14,7 @@ use axum::extract::{FromRequest, Request};
 use axum::http::header::{HOST, ORIGIN};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use subtle::ConstantTimeEq as _;
 
@@ -24,16 +25,38 @@ pub const FORM_TOKEN: &str = "form_token";
 #[derive(Debug, Clone)]
 pub struct CsrfForm<T>(pub T);
 
-impl<T: DeserializeOwned> FromRequest<WebState> for CsrfForm<T> {
-    type Rejection = Response;
+/// Why a form is not taken.
+#[derive(Debug)]
+pub enum FormRefusal {
+    /// It was sent from another site, or its token is not this browser's.
+    NotOurs {
+        /// What it says, for a page that fills it in again. Anybody may have written it; empty if it came from elsewhere.
+        body: Bytes,
+    },
+    /// It cannot be read; the answer to give.
+    Unreadable(Response),
+}
 
-    async fn from_request(request: Request, state: &WebState) -> Result<Self, Response> {
+impl IntoResponse for FormRefusal {
+    fn into_response(self) -> Response {
+        match self {
+            Self::NotOurs { .. } => ErrorView::stale_form().into_response(),
+            Self::Unreadable(response) => response,
+        }
+    }
+}
+
+impl<T: DeserializeOwned> FromRequest<WebState> for CsrfForm<T> {
+    type Rejection = FormRefusal;
+
+    async fn from_request(request: Request, state: &WebState) -> Result<Self, FormRefusal> {
         let (parts, body) = request.into_parts();
         if !comes_from_here(&parts.headers, &state.app.options().issuer) {
-            return Err(ErrorView::stale_form().into_response());
+            return Err(FormRefusal::NotOurs { body: Bytes::new() });
         }
+        let unreadable = |why: &str| FormRefusal::Unreadable(bad_form(why));
         if !body::is_form(&parts.headers) {
-            return Err(bad_form("a form was expected"));
+            return Err(unreadable("a form was expected"));
         }
         // A signed-in browser's forms are bound to its session; only without one does the visit count.
         let binding = match parts.extensions.get::<SignedIn>() {
@@ -42,21 +65,23 @@ impl<T: DeserializeOwned> FromRequest<WebState> for CsrfForm<T> {
         };
         let bindings = [binding, Visitor::mark(&parts, state)];
         let body = body::read(&parts.headers, body, state.limits().form_body).await.map_err(bad_body)?;
-        let sent = form_token(&body).ok_or_else(|| ErrorView::stale_form().into_response())?;
-        let fits = |binding: &String| bool::from(state.form_token(binding).as_bytes().ct_eq(sent.as_bytes()));
-        if !bindings.iter().flatten().any(fits) {
-            return Err(ErrorView::stale_form().into_response());
+        let fits = |sent: &str| {
+            let same = |own: &String| bool::from(state.form_token(own).as_bytes().ct_eq(sent.as_bytes()));
+            bindings.iter().flatten().any(same)
+        };
+        if !form_token(&body).is_some_and(|sent| fits(&sent)) {
+            return Err(FormRefusal::NotOurs { body });
         }
-        let fields = serde_html_form::from_bytes(&body).map_err(|error| bad_form(&error.to_string()))?;
+        let fields = serde_html_form::from_bytes(&body).map_err(|error| unreadable(&error.to_string()))?;
         Ok(Self(fields))
     }
 }
 
-fn bad_body(problem: BodyProblem) -> Response {
-    match problem {
+fn bad_body(problem: BodyProblem) -> FormRefusal {
+    FormRefusal::Unreadable(match problem {
         BodyProblem::TooLarge { .. } => ErrorView::too_large().into_response(),
         BodyProblem::TooSlow | BodyProblem::Broken => bad_form("it did not arrive whole"),
-    }
+    })
 }
 
 /// Nothing that the browser says speaks against it.

@@ -1,9 +1,14 @@
 //! What a page handler needs of its request, as types: without the check there is no value.
 
+pub mod caller;
 pub mod csrf_form;
+pub mod path_id;
+pub mod query;
 pub mod signed_in;
 pub mod visitor;
 
-pub use csrf_form::CsrfForm;
-pub use signed_in::{Admin, SignedIn};
+pub use csrf_form::{CsrfForm, FormRefusal};
+pub use path_id::PathId;
+pub use query::PageQuery;
+pub use signed_in::{Admin, PreviousSession, SignedIn};
 pub use visitor::Visitor;

@@ -1,0 +1,134 @@
+//! What was just done? One of a few fixed sentences, named by a keyword in the address after a form.
+//!
+//! The address carries the keyword only, so nobody can put words of their own on a page by giving somebody a link.
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use std::convert::Infallible;
+
+/// What was just done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Notice {
+    /// The first admin was made.
+    SetUp,
+    /// This browser was signed out.
+    SignedOut,
+    /// Every other session was ended.
+    OthersSignedOut,
+    /// The password was changed.
+    PasswordChanged,
+    /// A personal token has another name.
+    TokenRenamed,
+    /// A personal token was revoked.
+    TokenRevoked,
+    /// A connection was revoked.
+    ConnectionRevoked,
+    /// Every connection was revoked.
+    ConnectionsRevoked,
+    /// The next key signs.
+    KeysRotated,
+    /// A signing key was condemned.
+    KeyCondemned,
+    /// A client's document was pinned.
+    ClientPinned,
+    /// A client was removed.
+    ClientRemoved,
+}
+
+const ALL: [Notice; 12] = [
+    Notice::SetUp,
+    Notice::SignedOut,
+    Notice::OthersSignedOut,
+    Notice::PasswordChanged,
+    Notice::TokenRenamed,
+    Notice::TokenRevoked,
+    Notice::ConnectionRevoked,
+    Notice::ConnectionsRevoked,
+    Notice::KeysRotated,
+    Notice::KeyCondemned,
+    Notice::ClientPinned,
+    Notice::ClientRemoved,
+];
+
+impl Notice {
+    /// The address of `path` with this notice.
+    pub fn at(self, path: &str) -> String {
+        format!("{path}?done={}", self.keyword())
+    }
+
+    /// What the page says.
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            Self::SetUp => "Welcome. Your account is made, and the set-up link no longer works.",
+            Self::SignedOut => "You are signed out.",
+            Self::OthersSignedOut => "Every other browser is signed out.",
+            Self::PasswordChanged => "Your password is changed, and every other browser is signed out.",
+            Self::TokenRenamed => "The token has its new name.",
+            Self::TokenRevoked => "The token is revoked. It is refused from now on.",
+            Self::ConnectionRevoked => "The app is revoked. It is refused from now on.",
+            Self::ConnectionsRevoked => "All apps are revoked. They are refused from now on.",
+            Self::KeysRotated => "The next key signs from now on.",
+            Self::KeyCondemned => "The key is condemned. Nothing that it signed is accepted any more.",
+            Self::ClientPinned => "The document is pinned.",
+            Self::ClientRemoved => "The client is removed.",
+        }
+    }
+
+    const fn keyword(self) -> &'static str {
+        match self {
+            Self::SetUp => "set-up",
+            Self::SignedOut => "signed-out",
+            Self::OthersSignedOut => "others-signed-out",
+            Self::PasswordChanged => "password-changed",
+            Self::TokenRenamed => "token-renamed",
+            Self::TokenRevoked => "token-revoked",
+            Self::ConnectionRevoked => "app-revoked",
+            Self::ConnectionsRevoked => "apps-revoked",
+            Self::KeysRotated => "keys-rotated",
+            Self::KeyCondemned => "key-condemned",
+            Self::ClientPinned => "client-pinned",
+            Self::ClientRemoved => "client-removed",
+        }
+    }
+
+    fn named_in(query: &str) -> Option<Self> {
+        let keyword = query.split('&').find_map(|pair| pair.strip_prefix("done="))?;
+        ALL.into_iter().find(|notice| notice.keyword() == keyword)
+    }
+}
+
+/// The notice that the address names, if it names one.
+#[derive(Debug, Clone, Copy)]
+pub struct Done(pub Option<Notice>);
+
+impl Done {
+    /// The sentence, as a view takes it.
+    pub fn sentence(self) -> Option<String> {
+        self.0.map(|notice| notice.sentence().to_owned())
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Done {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self(parts.uri.query().and_then(Notice::named_in)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_names_a_notice_and_says_nothing_of_its_own() {
+        for notice in ALL {
+            let address = notice.at("/dashboard");
+            let (_, query) = address.split_once('?').unwrap();
+            assert_eq!(Notice::named_in(query), Some(notice), "{address}");
+        }
+        for query in ["", "done=", "done=Send+your+password", "done=TOKEN-REVOKED", "x=done=token-revoked"] {
+            assert_eq!(Notice::named_in(query), None, "{query}");
+        }
+    }
+}
