@@ -1,5 +1,6 @@
 //! What the routers share: paths, extractors, limits, headers, running operations off the reactor.
 
+pub mod bearer;
 pub mod blocking;
 pub mod body;
 pub mod client_address;
