@@ -11,6 +11,7 @@ use crate::token::RevocationSet;
 use crate::token::Verifier;
 use arc_swap::{ArcSwap, Guard};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The published state of the appliance.
 #[derive(Debug)]
@@ -21,6 +22,7 @@ pub struct Live {
     revoked: RevocationSet,
     verifier: Verifier,
     usage: Usage,
+    renames: AtomicU64,
 }
 
 /// What a request needs to know of its user.
@@ -41,6 +43,7 @@ impl Live {
             revoked: RevocationSet::default(),
             verifier,
             usage,
+            renames: AtomicU64::new(0),
         }
     }
 
@@ -69,6 +72,11 @@ impl Live {
         &self.usage
     }
 
+    /// How often personal tokens were renamed: whoever remembers names looks here whether they still hold.
+    pub fn renames(&self) -> u64 {
+        self.renames.load(Ordering::Acquire)
+    }
+
     /// The user with this id; nobody for one who is disabled or gone.
     pub fn user(&self, id: UserId) -> Option<Arc<LiveUser>> {
         self.users.pin().get(&id).cloned()
@@ -76,6 +84,10 @@ impl Live {
 
     pub(super) fn publish_keys(&self, ring: KeyRing) {
         self.keys.store(Arc::new(ring));
+    }
+
+    pub(super) fn publish_rename(&self) {
+        self.renames.fetch_add(1, Ordering::Release);
     }
 
     pub(super) fn publish_user(&self, user: &User) {

@@ -144,8 +144,10 @@ impl App {
                 claim_name(tx, &renamed, now)?;
                 release_name(tx, &token)?;
             }
-            Ok(tx.put(PERSONAL_TOKENS, &id, &renamed)?)
-        })
+            tx.put(PERSONAL_TOKENS, &id, &renamed).map_err(OperationError::from)
+        })?;
+        self.live.publish_rename();
+        Ok(())
     }
 
     /// Revokes one of the owner's tokens: refused from the moment that this returns. Doing it twice changes nothing.
