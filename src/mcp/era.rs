@@ -1,0 +1,220 @@
+//! By which revision of the protocol does this request speak, and do its headers agree with its body?
+//!
+//! MCP 2026-07-28, Streamable HTTP: a request is *modern* if its body says so (`params._meta`), whatever the headers say;
+//! then the headers must say the same, because somebody on the way may have acted on them. Everything else is *legacy*.
+//! A modern header without the claim is a malformed modern request, never a legacy one.
+
+use crate::mcp::error::{RpcError, quote};
+use crate::mcp::jsonrpc::{self, Notification, Params, Request};
+use axum::http::{HeaderMap, HeaderName};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+
+/// The one modern revision.
+pub(super) const MODERN: &str = "2026-07-28";
+/// The legacy revisions, the newest first.
+pub(super) const LEGACY: [&str; 3] = ["2025-11-25", "2025-06-18", "2025-03-26"];
+/// The only revision with batches, and what a request without a version header is taken for.
+const WITH_BATCHES: &str = "2025-03-26";
+
+const VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
+const METHOD: HeaderName = HeaderName::from_static("mcp-method");
+const NAME: HeaderName = HeaderName::from_static("mcp-name");
+
+/// A generation of the protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Era {
+    /// 2026-07-28.
+    Modern,
+    /// 2025-11-25 and before.
+    Legacy,
+}
+
+/// The parts of a request's parameters that are looked at before its method is known to exist.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Head<'a> {
+    #[serde(rename = "_meta", borrow, default, deserialize_with = "jsonrpc::present")]
+    meta: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "jsonrpc::present")]
+    name: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "jsonrpc::present")]
+    uri: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "jsonrpc::present")]
+    arguments: Option<&'a RawValue>,
+}
+
+impl<'a> Head<'a> {
+    /// Reads the parameters of a message.
+    pub(super) fn read(params: Params<'a>) -> Result<Self, RpcError> {
+        params.read().map_err(|_| RpcError::invalid_params("A member of \"params\" is doubled."))
+    }
+
+    /// `params.name`, if it is a string.
+    pub(super) fn name(&self) -> Option<Cow<'a, str>> {
+        jsonrpc::string(self.name?.get())
+    }
+
+    /// `params.arguments` as JSON text.
+    pub(super) fn arguments(&self) -> Option<&'a str> {
+        self.arguments.map(RawValue::get)
+    }
+
+    fn uri(&self) -> Option<Cow<'a, str>> {
+        jsonrpc::string(self.uri?.get())
+    }
+
+    fn meta(&self) -> Result<Meta<'a>, RpcError> {
+        let Some(meta) = self.meta.map(RawValue::get) else { return Ok(Meta::default()) };
+        let object = meta.starts_with('{').then(|| serde_json::from_str(meta).ok()).flatten();
+        object.ok_or_else(|| RpcError::invalid_meta("The member \"_meta\" must be an object without doubled members."))
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Meta<'a> {
+    #[serde(
+        rename = "io.modelcontextprotocol/protocolVersion",
+        borrow,
+        default,
+        deserialize_with = "jsonrpc::present"
+    )]
+    version: Option<&'a RawValue>,
+    #[serde(
+        rename = "io.modelcontextprotocol/clientCapabilities",
+        borrow,
+        default,
+        deserialize_with = "jsonrpc::present"
+    )]
+    capabilities: Option<&'a RawValue>,
+}
+
+/// The era of a request, after all that may be wrong with it because of its era.
+pub(super) fn of_request(headers: &HeaderMap, request: &Request<'_>, head: &Head<'_>) -> Result<Era, RpcError> {
+    let meta = head.meta()?;
+    let header = single(headers, &VERSION)?;
+    let header_is_modern = header.is_some_and(is_modern);
+    if meta.version.is_none() {
+        return match (header, &*request.method) {
+            (Some(version), "initialize") if header_is_modern => {
+                let message =
+                    format!("Revision {version} has no initialize: the Mcp-Protocol-Version header is wrong.");
+                Err(RpcError::header_mismatch(message))
+            }
+            (Some(version), _) if header_is_modern => Err(RpcError::invalid_meta(format!(
+                "A request of revision {version} needs io.modelcontextprotocol/protocolVersion and \
+                 io.modelcontextprotocol/clientCapabilities in params._meta."
+            ))),
+            (_, "initialize") | (None, _) => Ok(Era::Legacy),
+            (Some(version), _) => legacy(version),
+        };
+    }
+    let version = meta.version.and_then(|raw| jsonrpc::string(raw.get())).ok_or_else(|| {
+        RpcError::invalid_meta("In params._meta, io.modelcontextprotocol/protocolVersion must be a string.")
+    })?;
+    if !meta.capabilities.is_some_and(|raw| raw.get().starts_with('{')) {
+        let message = "In params._meta, io.modelcontextprotocol/clientCapabilities must be there and be an object.";
+        return Err(RpcError::invalid_meta(message));
+    }
+    agree(&VERSION, header, &version)?;
+    agree(&METHOD, single(headers, &METHOD)?, &request.method)?;
+    let named = match &*request.method {
+        "tools/call" | "prompts/get" => head.name(),
+        "resources/read" => head.uri(),
+        _ => None,
+    };
+    if let Some(named) = named {
+        let header = single(headers, &NAME)?.map(decode).transpose()?;
+        agree(&NAME, header.as_deref(), &named)?;
+    }
+    if version == MODERN { Ok(Era::Modern) } else { Err(RpcError::unsupported_version(&version)) }
+}
+
+/// What may be wrong with a notification because of its era; it gets no answer either way.
+pub(super) fn check_notification(headers: &HeaderMap, notification: &Notification<'_>) -> Result<(), RpcError> {
+    let head = Head::read(notification.params)?;
+    let header = single(headers, &VERSION)?;
+    let claim = head.meta()?.version.map(|raw| jsonrpc::string(raw.get()));
+    match (claim, header) {
+        (Some(None), _) => {
+            Err(RpcError::invalid_meta("In params._meta, io.modelcontextprotocol/protocolVersion must be a string."))
+        }
+        (Some(Some(version)), Some(header)) if version != header => agree(&VERSION, Some(header), &version),
+        (None, Some(header)) if !is_modern(header) => legacy(header).map(drop),
+        (None, None) => Ok(()),
+        _ => match single(headers, &METHOD)? {
+            Some(method) => agree(&METHOD, Some(method), &notification.method),
+            None => Ok(()),
+        },
+    }
+}
+
+/// Whether a batch may be sent under these headers.
+pub(super) fn check_batch(headers: &HeaderMap) -> Result<(), RpcError> {
+    match single(headers, &VERSION)? {
+        None | Some(WITH_BATCHES) => Ok(()),
+        Some(version) => {
+            let version = quote(version);
+            Err(RpcError::invalid_request(format!("Revision {version} has no batches: send one message at a time.")))
+        }
+    }
+}
+
+/// The legacy revision to answer `initialize` with: the one asked for, or else the newest.
+pub(super) fn negotiate(requested: &str) -> &'static str {
+    LEGACY.into_iter().find(|known| *known == requested).unwrap_or(LEGACY[0])
+}
+
+fn legacy(version: &str) -> Result<Era, RpcError> {
+    if LEGACY.contains(&version) {
+        return Ok(Era::Legacy);
+    }
+    let version = quote(version);
+    Err(RpcError::invalid_request(format!(
+        "The Mcp-Protocol-Version header names {version}; this server speaks {MODERN}, {}.",
+        LEGACY.join(", ")
+    )))
+}
+
+/// Revisions are dates, so later ones are greater texts.
+fn is_modern(version: &str) -> bool {
+    let shape = |(place, byte): (usize, u8)| if matches!(place, 4 | 7) { byte == b'-' } else { byte.is_ascii_digit() };
+    version.len() == MODERN.len() && version.bytes().enumerate().all(shape) && version >= MODERN
+}
+
+fn single<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h str>, RpcError> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (None, _) => Ok(None),
+        (Some(value), None) => match value.to_str() {
+            Ok(text) => Ok(Some(text.trim_matches([' ', '\t']))),
+            Err(_) => {
+                Err(RpcError::header_mismatch(format!("The {name} header has characters that it must not have.")))
+            }
+        },
+        (Some(_), Some(_)) => Err(RpcError::header_mismatch(format!("There is more than one {name} header."))),
+    }
+}
+
+fn agree(name: &HeaderName, header: Option<&str>, body: &str) -> Result<(), RpcError> {
+    match header {
+        Some(value) if value == body => Ok(()),
+        Some(_) => Err(RpcError::header_mismatch(format!("The {name} header and the body do not say the same."))),
+        None => Err(RpcError::header_mismatch(format!("The {name} header is missing."))),
+    }
+}
+
+/// Undoes `=?base64?…?=`, which carries what a header cannot.
+fn decode(value: &str) -> Result<Cow<'_, str>, RpcError> {
+    let Some(encoded) = value.strip_prefix("=?base64?").and_then(|rest| rest.strip_suffix("?=")) else {
+        return Ok(Cow::Borrowed(value));
+    };
+    let bytes = STANDARD.decode(encoded).ok();
+    let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
+    text.map(Cow::Owned).ok_or_else(|| RpcError::header_mismatch("The mcp-name header is not valid Base64 of UTF-8."))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,239 @@
+//! What is answered to which method? The built-in server, over Streamable HTTP (MCP 2026-07-28 and its predecessors).
+//!
+//! Every request stands alone: there are no sessions, no streams and nothing that the server sends by itself, so GET and
+//! DELETE have nothing to do here. Only tools are offered; whatever else the protocol knows is an unknown method.
+//! Order of checks: HTTP (method, types, size), JSON-RPC, era and headers, method, parameters.
+
+use crate::access::GuardedServer;
+use crate::app::App;
+use crate::app::live::LiveUser;
+use crate::mcp::answer;
+use crate::mcp::era::{self, Era, Head};
+use crate::mcp::error::{RpcError, quote};
+use crate::mcp::jsonrpc::{self, Incoming, Message, Params, Request, Unreadable};
+use crate::mcp::names::Names;
+use crate::mcp::tools::{self, Call, ToolError, UnknownTool};
+use crate::token::VerifiedToken;
+use crate::wire::body;
+use axum::body::Body;
+use axum::http::header::{ACCEPT, ALLOW, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::response::Response;
+use serde::Deserialize;
+use std::sync::Arc;
+
+const INSTRUCTIONS: &str = "Keyward guards MCP servers. Its own tools tell as whom and with which token you act \
+    (whoami), which servers that token opens (list_servers), and let the user look after their personal access tokens \
+    (list_my_tokens, revoke_my_token). Revoke a token only when the user asks for it.";
+const CAPABILITIES: &str = r#"{"tools":{}}"#;
+/// How long a list may be kept; it changes only with the program.
+const LIST_TTL: &str = r#""ttlMs":300000,"cacheScope":"private""#;
+
+/// Who asks, and where: proof that the request was admitted.
+#[derive(Debug, Clone)]
+pub struct Asker {
+    /// The token, checked for the server.
+    pub token: VerifiedToken,
+    /// Whose it is.
+    pub user: Arc<LiveUser>,
+    /// The server that was asked.
+    pub server: Arc<GuardedServer>,
+}
+
+/// The built-in MCP server.
+#[derive(Debug)]
+pub struct BuiltinServer {
+    app: Arc<App>,
+    names: Names,
+    max_body: usize,
+}
+
+impl BuiltinServer {
+    /// A server that takes bodies of up to `max_body` bytes.
+    pub fn new(app: Arc<App>, max_body: usize) -> Self {
+        Self { app, names: Names::new(), max_body }
+    }
+
+    /// Answers an admitted request.
+    pub async fn answer(&self, asker: &Asker, method: &Method, headers: &HeaderMap, body: Body) -> Response {
+        if let Some(refusal) = check_http(method, headers) {
+            return refusal;
+        }
+        let body = match body::read(headers, body, self.max_body).await {
+            Ok(body) => body,
+            Err(problem) => return RpcError::http(problem.status(), problem.to_string()).to_response(None),
+        };
+        match jsonrpc::parse(&body) {
+            Ok(Incoming::One(Message::Request(request))) => match self.answer_to(asker, headers, &request).await {
+                Ok(result) => answer::json(StatusCode::OK, result),
+                Err(error) => error.to_response(Some(request.id)),
+            },
+            Ok(Incoming::One(Message::Notification(notification))) => era::check_notification(headers, &notification)
+                .map_or_else(|error| error.to_response(None), |()| answer::accepted()),
+            Ok(Incoming::One(Message::Response)) => {
+                let message = "This server asks nothing, so there is nothing to answer.";
+                RpcError::invalid_request(message).to_response(None)
+            }
+            Ok(Incoming::Batch(batch)) => match era::check_batch(headers) {
+                Ok(()) => self.answer_batch(asker, headers, batch).await,
+                Err(error) => error.to_response(None),
+            },
+            Err(unreadable) => RpcError::unreadable(&unreadable).to_response(unreadable.id),
+        }
+    }
+
+    async fn answer_batch(
+        &self,
+        asker: &Asker,
+        headers: &HeaderMap,
+        batch: Vec<Result<Message<'_>, Unreadable<'_>>>,
+    ) -> Response {
+        let mut answers: Vec<Vec<u8>> = Vec::new();
+        for message in batch {
+            match message {
+                Ok(Message::Request(request)) if request.method == "initialize" => {
+                    let error = RpcError::invalid_request("initialize must not be part of a batch.");
+                    answers.push(error.to_json(Some(request.id)));
+                }
+                Ok(Message::Request(request)) => answers.push(match self.answer_to(asker, headers, &request).await {
+                    Ok(result) => result,
+                    Err(error) => error.to_json(Some(request.id)),
+                }),
+                Ok(Message::Notification(_) | Message::Response) => {}
+                Err(unreadable) => answers.push(RpcError::unreadable(&unreadable).to_json(unreadable.id)),
+            }
+        }
+        if answers.is_empty() {
+            return answer::accepted();
+        }
+        let mut body = vec![b'['];
+        body.extend(answers.join(&b','));
+        body.push(b']');
+        answer::json(StatusCode::OK, body)
+    }
+
+    async fn answer_to(&self, asker: &Asker, headers: &HeaderMap, request: &Request<'_>) -> Result<Vec<u8>, RpcError> {
+        let head = Head::read(request.params)?;
+        let era = era::of_request(headers, request, &head)?;
+        let result = |members: &str| answer::result(era, request.id, |out| out.extend_from_slice(members.as_bytes()));
+        match (era, &*request.method) {
+            (_, "tools/call") => self.call_tool(asker, era, request, &head).await,
+            (_, "tools/list") => {
+                let ListParams { cursor } = read(request.params)?;
+                if cursor.is_some() {
+                    return Err(RpcError::invalid_params("This list has one page: ask for it without a cursor."));
+                }
+                let tools = &*tools::DEFINITIONS;
+                Ok(match era {
+                    Era::Modern => result(&format!(r#""tools":{tools},{LIST_TTL}"#)),
+                    Era::Legacy => result(&format!(r#""tools":{tools}"#)),
+                })
+            }
+            (Era::Modern, "server/discover") => {
+                let instructions = instructions();
+                let versions = format!(r#""supportedVersions":["{}"],"capabilities":{CAPABILITIES}"#, era::MODERN);
+                Ok(result(&format!(r#"{versions},"instructions":{instructions},{LIST_TTL}"#)))
+            }
+            (Era::Legacy, "initialize") => {
+                let InitializeParams { protocol_version } = read(request.params)?;
+                let version = era::negotiate(&protocol_version);
+                let (info, instructions) = (answer::SERVER_INFO, instructions());
+                let server =
+                    format!(r#""capabilities":{CAPABILITIES},"serverInfo":{info},"instructions":{instructions}"#);
+                Ok(result(&format!(r#""protocolVersion":"{version}",{server}"#)))
+            }
+            (Era::Legacy, "ping") => Ok(result("")),
+            (era, method) => Err(RpcError::method_not_found(era, method)),
+        }
+    }
+
+    async fn call_tool(
+        &self,
+        asker: &Asker,
+        era: Era,
+        request: &Request<'_>,
+        head: &Head<'_>,
+    ) -> Result<Vec<u8>, RpcError> {
+        let name = head.name().ok_or_else(|| RpcError::invalid_params("params.name must be the name of a tool."))?;
+        let arguments = match head.arguments() {
+            None | Some("null") => "{}",
+            Some(object) if object.starts_with('{') => object,
+            Some(_) => return Err(RpcError::invalid_params("params.arguments must be an object.")),
+        };
+        let call = Call { app: &self.app, names: &self.names, asker, arguments };
+        let done = tools::call(&name, call).await.map_err(|UnknownTool| {
+            RpcError::invalid_params(format!("There is no tool {}; tools/list names those there are.", quote(&name)))
+        })?;
+        tracing::debug!(tool = %name, token = %asker.token.claims().id, failed = done.is_err(), "tool called");
+        Ok(answer::result(era, request.id, |out| write_tool_result(out, &done)))
+    }
+}
+
+fn write_tool_result(out: &mut Vec<u8>, done: &Result<String, ToolError>) {
+    let (Ok(text) | Err(ToolError(text))) = done;
+    out.extend_from_slice(br#""content":[{"type":"text","text":"#);
+    answer::append(out, text.as_str());
+    out.extend_from_slice(b"}]");
+    match done {
+        Ok(content) => {
+            out.extend_from_slice(br#","structuredContent":"#);
+            out.extend_from_slice(content.as_bytes());
+        }
+        Err(_) => out.extend_from_slice(br#","isError":true"#),
+    }
+}
+
+#[derive(Deserialize)]
+struct ListParams<'a> {
+    #[serde(borrow, default)]
+    cursor: Option<&'a serde_json::value::RawValue>,
+}
+
+#[derive(Deserialize)]
+struct InitializeParams {
+    #[serde(rename = "protocolVersion")]
+    protocol_version: String,
+}
+
+fn read<'a, T: Deserialize<'a>>(params: Params<'a>) -> Result<T, RpcError> {
+    params.read().map_err(|error| {
+        let text = error.to_string();
+        RpcError::invalid_params(format!("params: {}.", text.split(" at line ").next().unwrap_or_default()))
+    })
+}
+
+fn instructions() -> String {
+    serde_json::Value::from(INSTRUCTIONS).to_string()
+}
+
+/// What the HTTP request must be before its body is read.
+fn check_http(method: &Method, headers: &HeaderMap) -> Option<Response> {
+    if *method != Method::POST {
+        let message =
+            "This is an MCP server: send JSON-RPC messages with POST. It opens no streams and has no sessions.";
+        let mut response = RpcError::http(StatusCode::METHOD_NOT_ALLOWED, message).to_response(None);
+        response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST, OPTIONS"));
+        return Some(response);
+    }
+    let plain = |value: &HeaderValue| value == "application/json";
+    if !headers.get(CONTENT_TYPE).is_some_and(plain) && !body::is_json(headers) {
+        let message = "The body must be JSON: send Content-Type: application/json.";
+        return Some(RpcError::http(StatusCode::UNSUPPORTED_MEDIA_TYPE, message).to_response(None));
+    }
+    if !takes_json(headers) {
+        let message = "The answer is JSON: send Accept: application/json, text/event-stream.";
+        return Some(RpcError::http(StatusCode::NOT_ACCEPTABLE, message).to_response(None));
+    }
+    None
+}
+
+/// Without `Accept` anything is welcome (RFC 9110 §12.5.1). Weights are not looked at.
+fn takes_json(headers: &HeaderMap) -> bool {
+    let mut values = headers.get_all(ACCEPT).iter().peekable();
+    let ranges = ["application/json", "application/*", "*/*"];
+    values.peek().is_none()
+        || values.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).any(|range| {
+            let range = range.split(';').next().unwrap_or_default().trim();
+            ranges.iter().any(|known| range.eq_ignore_ascii_case(known))
+        })
+}
