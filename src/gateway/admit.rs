@@ -1,0 +1,81 @@
+//! Does the token of this request open this server? Asked of every request, whatever its method, before anything else.
+//!
+//! The hot path: it runs on the reactor, reads only what is in memory, takes no lock and waits for nobody. Order: one
+//! readable bearer token, genuine and good now, for this server, of a user who still has an account, with the scope.
+//! Only somebody who got through all of it holds an [`Asker`]; a check that is left out does not compile.
+
+use crate::access::{GuardedServer, InsufficientScope, decide};
+use crate::app::App;
+use crate::app::usage::CallerRef;
+use crate::id::UserId;
+use crate::mcp::Asker;
+use crate::token::TokenRefusal;
+use crate::wire::bearer::{self, BearerProblem};
+use crate::wire::client_address::ClientAddress;
+use axum::http::Extensions;
+use axum::http::HeaderMap;
+use axum::http::header::USER_AGENT;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// Why a request may not pass.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// It presents no token.
+    NoToken,
+    /// It presents something that cannot be read.
+    Unreadable(BearerProblem),
+    /// The token is not good here.
+    Token(TokenRefusal),
+    /// The token is good, but its user is disabled or gone.
+    NoUser(UserId),
+    /// The token is good but does not reach that far.
+    Scope(InsufficientScope),
+}
+
+/// Admits a request to `server`, or says why not. Records the use of a token that is good.
+pub(super) fn admit(
+    app: &App,
+    server: &Arc<GuardedServer>,
+    headers: &HeaderMap,
+    extensions: &Extensions,
+) -> Result<Asker, Refusal> {
+    let presented = bearer::presented(headers).map_err(Refusal::Unreadable)?.ok_or(Refusal::NoToken)?;
+    let (live, now) = (app.live(), app.now());
+    let genuine = live.verifier().verify(presented, &live.keys(), live.revoked(), now).map_err(Refusal::Token)?;
+    let token = genuine.for_resource(&server.resource).map_err(Refusal::Token)?;
+    let claims = token.claims();
+    let user = live.user(claims.user).ok_or(Refusal::NoUser(claims.user))?;
+    let caller = CallerRef { address: address_of(extensions), user_agent: user_agent_of(headers) };
+    match claims.grant() {
+        Some(grant) => live.usage().grants.record(grant, now, caller),
+        None => live.usage().tokens.record(claims.id, now, caller),
+    }
+    decide(&token, server, &server.scopes()).map_err(Refusal::Scope)?;
+    Ok(Asker { token, user, server: Arc::clone(server) })
+}
+
+impl Refusal {
+    /// Writes it down, for whoever wonders why a client does not get in. Ids and reasons only.
+    pub(super) fn log(&self, server: &GuardedServer) {
+        let server = server.name.as_str();
+        match self {
+            // What every client does first.
+            Self::NoToken => tracing::debug!(server, "refused: no token"),
+            Self::Unreadable(problem) => tracing::info!(server, %problem, "refused: unreadable authorization"),
+            Self::Token(refusal) => {
+                tracing::info!(server, reason = refusal.code(), "refused: {}", refusal.description());
+            }
+            Self::NoUser(user) => tracing::info!(server, %user, "refused: the user is disabled or gone"),
+            Self::Scope(lack) => tracing::info!(server, needed = %lack.needed, "refused: insufficient scope"),
+        }
+    }
+}
+
+fn address_of(extensions: &Extensions) -> Option<IpAddr> {
+    extensions.get().map(|ClientAddress(address)| *address).filter(|address| !address.is_unspecified())
+}
+
+fn user_agent_of(headers: &HeaderMap) -> &str {
+    headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}

@@ -1,0 +1,23 @@
+//! What is told that is no question of rights? Always a JSON-RPC error: whoever calls these URLs speaks JSON-RPC.
+
+use crate::mcp::RpcError;
+use crate::wire::host_check::{ForeignHost, ForeignOrigin};
+use axum::http::StatusCode;
+
+/// 404: no server has this path. The path itself is not repeated.
+pub(super) fn no_server() -> RpcError {
+    RpcError::http(
+        StatusCode::NOT_FOUND,
+        "There is no MCP server at this path. Its URL must be exact, without a slash at the end; the dashboard shows it.",
+    )
+}
+
+/// 421: for another host than this (DNS rebinding).
+pub(super) fn foreign_host(foreign: ForeignHost) -> RpcError {
+    RpcError::http(StatusCode::MISDIRECTED_REQUEST, foreign.to_string())
+}
+
+/// 403: from a page that may not call (MCP, Streamable HTTP, security warning).
+pub(super) fn foreign_origin(foreign: ForeignOrigin) -> RpcError {
+    RpcError::http(StatusCode::FORBIDDEN, foreign.to_string())
+}
