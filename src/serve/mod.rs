@@ -10,7 +10,7 @@ mod health;
 mod stop;
 
 pub use error::ServeError;
-pub use stop::StopWhen;
+pub use stop::{StopWatch, StopWhen};
 
 use crate::access::{GuardedServer, ServerDirectory, ServerKind, ServerName};
 use crate::app::{App, Parts};
@@ -115,6 +115,7 @@ impl Appliance {
             let router = router(&app, &config, Arc::new(SystemClock))?;
             let address = socket.address();
             let listener = socket.listen().map_err(|cause| ServeError::Address { address, cause })?;
+            let stop = stop.watch()?;
             let upkeep = Upkeep::start(&app, config.upkeep);
             ready();
             tracing::info!(%address, public_url = %config.public_url, "serving");

@@ -1,6 +1,6 @@
 //! When does the server stop? When it is told to by a signal, and a fixture also when its standard input closes.
 
-use std::io::Read;
+use std::io::{self, Read};
 use tokio::sync::oneshot;
 
 /// What ends the server.
@@ -13,60 +13,97 @@ pub enum StopWhen {
 }
 
 impl StopWhen {
-    /// Waits for it. A second signal ends the process at once.
-    pub async fn wait(self) {
-        match self {
-            Self::Signalled => signal().await,
-            Self::SignalledOrInputCloses => tokio::select! {
-                () = signal() => {}
-                () = input_closes() => {}
+    /// Watches from now on, so that no signal is lost: to be called inside of a runtime, before anybody is told that the
+    /// server is ready.
+    pub fn watch(self) -> io::Result<StopWatch> {
+        let input = match self {
+            Self::Signalled => None,
+            Self::SignalledOrInputCloses => Some(input_closes()?),
+        };
+        Ok(StopWatch { signals: Signals::watch()?, input })
+    }
+}
+
+/// Watches for the end.
+#[derive(Debug)]
+pub struct StopWatch {
+    signals: Signals,
+    /// Its sender goes when standard input ends.
+    input: Option<oneshot::Receiver<()>>,
+}
+
+impl StopWatch {
+    /// Waits for the end. From then on another signal ends the process at once.
+    pub async fn wait(mut self) {
+        match &mut self.input {
+            Some(input) => tokio::select! {
+                () = self.signals.next() => {}
+                _ = input => {}
             },
+            None => self.signals.next().await,
         }
         tracing::info!("stopping");
-        tokio::spawn(async {
-            signal().await;
+        tokio::spawn(async move {
+            self.signals.next().await;
             std::process::exit(130);
         });
     }
 }
 
 #[cfg(unix)]
-async fn signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (mut terminate, mut interrupt) = match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
-        (Ok(terminate), Ok(interrupt)) => (terminate, interrupt),
-        (Err(error), _) | (_, Err(error)) => {
-            tracing::error!(%error, "cannot wait for signals");
-            return std::future::pending().await;
+#[derive(Debug)]
+struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn watch() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
         }
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
     }
 }
 
 #[cfg(not(unix))]
-async fn signal() {
-    if let Err(error) = tokio::signal::ctrl_c().await {
-        tracing::error!(%error, "cannot wait for Ctrl-C");
-        std::future::pending().await
+#[derive(Debug)]
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn watch() -> io::Result<Self> {
+        Ok(Self)
+    }
+
+    async fn next(&mut self) {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
 }
 
 /// A thread of its own waits, because a blocked read would hold up the runtime's end.
-async fn input_closes() {
-    let (closed, wait) = oneshot::channel::<()>();
+fn input_closes() -> io::Result<oneshot::Receiver<()>> {
+    let (closed, wait) = oneshot::channel();
     let reader = move || {
-        let mut input = std::io::stdin().lock();
+        let mut input = io::stdin().lock();
         let mut ignored = [0; 512];
-        while !matches!(input.read(&mut ignored), Ok(0) | Err(_)) {}
+        loop {
+            match input.read(&mut ignored) {
+                Ok(0) => break,
+                Err(error) if error.kind() != io::ErrorKind::Interrupted => break,
+                _ => {}
+            }
+        }
         drop(closed);
     };
-    let started = std::thread::Builder::new().name("stdin".to_owned()).spawn(reader);
-    if let Err(error) = started {
-        tracing::error!(%error, "cannot watch standard input");
-        return std::future::pending().await;
-    }
-    let _ = wait.await;
+    std::thread::Builder::new().name("stdin".to_owned()).spawn(reader)?;
+    Ok(wait)
 }

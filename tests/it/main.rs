@@ -6,4 +6,5 @@
 mod support;
 
 mod authorize;
+mod commands;
 mod metadata;
