@@ -24,7 +24,7 @@ pub const OPTIONS: &[OptionDoc] = &[
     option("public_url", "", "The URL under which browsers and MCP clients reach Keyward: scheme, host and port, https except on loopback. It is the issuer, so changing it makes every client sign in again. Default: the listen address, if that is loopback."),
     option("listen", "\"127.0.0.1:8080\"", "Address and port to listen on; plain HTTP, for a proxy that terminates TLS."),
     option("data_dir", "\"keyward-data\"", "Directory of the database; made on first start, readable by its owner only. Relative to the working directory."),
-    option("master_secret_file", "", "File with the master secret that seals signing keys and cookies. Default: master-secret in the data directory, made on first start. KEYWARD_MASTER_SECRET may hold the secret itself instead."),
+    option("master_secret_file", "", "File with the master secret that seals signing keys and cookies. Default: master.key in the data directory, made on first start. KEYWARD_MASTER_SECRET may hold the secret itself instead."),
     option("log", "\"info\"", "How much is logged: off, error, warn, info, debug, trace, or levels by module such as warn,keyward=debug."),
     option("log_format", "\"auto\"", "pretty, json, or auto: pretty on a terminal, JSON otherwise."),
     option("trusted_proxies", "[]", "Addresses or networks of proxies whose X-Forwarded-For is believed, such as [\"127.0.0.1\", \"10.0.0.0/8\"]."),
@@ -125,5 +125,24 @@ mod tests {
             assert_eq!(nearest(typed), Some(meant), "{typed}");
         }
         assert_eq!(nearest("zzzzzzzzzzzzzzzzzzz"), None);
+    }
+
+    /// The row of an option in the README.
+    fn row(option: &OptionDoc) -> String {
+        let default = if option.default.is_empty() { String::new() } else { format!("`{}`", option.default) };
+        format!("| `{}` | {default} | {} |", option.key, option.sentence)
+    }
+
+    #[test]
+    fn the_readme_has_every_option_and_no_other() {
+        let readme = include_str!("../../README.md");
+        let table: Vec<&str> = readme
+            .lines()
+            .skip_while(|line| *line != "| Option | Default | What it does |")
+            .skip(2)
+            .take_while(|line| line.starts_with('|'))
+            .collect();
+        let expected: Vec<String> = OPTIONS.iter().map(row).collect();
+        assert_eq!(table, expected, "the table should be:\n{}\n", expected.join("\n"));
     }
 }
