@@ -2,7 +2,7 @@
 
 import { strict as assert } from "node:assert";
 import { after, before, test } from "node:test";
-import { Agent, bare } from "./support/agent.js";
+import { Agent, bare, said } from "./support/agent.js";
 import { startFixture } from "./support/appliance.js";
 import { fullFlow, signIn } from "./support/full_flow.js";
 import { Person } from "./support/person.js";
@@ -50,12 +50,28 @@ test("sdk 1.x: the consent page names the client, the redirect host and the user
   }
 });
 
-test("sdk 1.x: a personal token in a header calls tools, and revoke_my_token ends it at once", async () => {
+test("sdk 1.x: an unknown tool is a JSON-RPC error, not a result", async () => {
   const client = await sdkV1(appliance.mcpUrl).connectWithToken(appliance.personalToken);
-  const { tools } = await client.listTools();
-  assert.ok(tools.some((tool) => tool.name === "revoke_my_token"));
-  const mine = await client.callTool({ name: "list_my_tokens", arguments: {} });
-  assert.notEqual(mine.isError, true, JSON.stringify(mine));
-  assert.equal((await bare(appliance.mcpUrl, appliance.personalToken)).status, 200);
+  await assert.rejects(client.callTool({ name: "no_such_tool", arguments: {} }), /-32602|unknown|no such/i);
   await client.close();
+});
+
+test("sdk 1.x: a client ends the personal token that it uses, by name said twice", async () => {
+  const own = await startFixture();
+  try {
+    const client = await sdkV1(own.mcpUrl).connectWithToken(own.personalToken);
+    const { structuredContent } = await client.callTool({ name: "list_my_tokens", arguments: {} });
+    const [{ id, name }] = structuredContent.tokens;
+    const slip = await client.callTool({ name: "revoke_my_token", arguments: { id, confirm_name: `${name}x` } });
+    assert.equal(slip.isError, true, "the wrong name revokes nothing");
+    assert.equal((await bare(own.mcpUrl, own.personalToken)).status, 200);
+    const done = await client.callTool({ name: "revoke_my_token", arguments: { id, confirm_name: name } });
+    assert.notEqual(done.isError, true, said(done));
+    const refused = await bare(own.mcpUrl, own.personalToken);
+    assert.equal(refused.status, 401);
+    assert.match(refused.challenge, /error="invalid_token"/);
+    await client.close();
+  } finally {
+    await own.stop();
+  }
 });

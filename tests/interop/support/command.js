@@ -2,6 +2,10 @@
 
 import { spawn } from "node:child_process";
 
+if (Number(process.versions.node.split(".")[0]) < 22) {
+  throw new Error(`Node ${process.version} is too old for these clients; "npm test" runs the pinned one`);
+}
+
 /**
  * Ends with `{ code, stdout, stderr }`; throws with all that was printed if `withinMs` passes first.
  *

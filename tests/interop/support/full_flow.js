@@ -20,13 +20,15 @@ export async function fullFlow({ appliance, person, agent, sdk, expectRegistrati
   assert.equal(agent.requests.includes(`POST ${path("/register")}`), expectRegistration, agent.requests.join("\n"));
 
   await lists(client);
-  const whoami = said(await client.callTool({ name: "whoami", arguments: {} }));
-  assert.ok(whoami.includes(appliance.username), whoami);
-  assert.ok(whoami.includes(agent.clientMetadata.client_name), whoami);
+  const whoami = () => client.callTool({ name: "whoami", arguments: {} });
+  const me = said(await whoami());
+  assert.ok(me.includes(appliance.username), me);
+  assert.ok(me.includes(agent.clientMetadata.client_name), me);
 
   const first = agent.stored;
   agent.stored = { ...first, access_token: spoiled(first.access_token) };
-  await lists(client);
+  assert.equal(said(await whoami()).includes(appliance.username), true);
+  assert.equal(agent.history.length, 2, "the SDK refreshed once");
   assert.notEqual(agent.stored.access_token, first.access_token, "a new access token");
   assert.notEqual(agent.stored.refresh_token, first.refresh_token, "the refresh token was rotated");
   assert.equal((await bare(appliance.mcpUrl, first.access_token)).status, 200, "the earlier one lives on until it expires");
@@ -40,7 +42,7 @@ export async function fullFlow({ appliance, person, agent, sdk, expectRegistrati
     assert.match(refused.challenge, /resource_metadata="/);
   }
   agent.authorizationUrl = undefined;
-  await assert.rejects(client.listTools(), sdk.signedOut, "the SDK asks the person again");
+  await assert.rejects(whoami(), sdk.signedOut, "the SDK asks the person again");
   assert.ok(agent.authorizationUrl, "with a new authorization request");
   await client.close();
 }

@@ -92,7 +92,6 @@ export class Person {
       const target = new URL(location, url);
       return target.origin === this.origin ? { ...answer, goesTo: target } : { ...answer, leavesFor: target };
     }
-    if (response.status >= 500) throw new Error(`${method} ${url.pathname} answered ${response.status}:\n${html}`);
     return { ...answer, ...read(html, url) };
   }
 
