@@ -17,6 +17,7 @@ use crate::app::{App, Parts};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Loaded};
 use crate::entropy::OsEntropy;
+use crate::gateway::{self, GatewayOptions};
 use crate::oauth::issuer::Issuer;
 use crate::secret::MasterSecret;
 use crate::store::{DataDirectory, Store};
@@ -143,7 +144,10 @@ pub fn router(app: &Arc<App>, config: &Config, clock: Arc<dyn Clock>) -> Result<
     let state = WebState::new(Arc::clone(app), documents, client_documents, config.limits);
     let web = web::router::router(state, config.hosts.clone())
         .layer(from_fn_with_state(config.limits.request_timeout, answer_in_time));
-    let routes = health::router(app).merge(web);
+    let (hosts, origins) = (config.hosts.clone(), config.origins.clone());
+    let options = GatewayOptions { hosts, origins, max_body: config.limits.mcp_body };
+    let servers = gateway::router(app, options, web::connect::page);
+    let routes = health::router(app).merge(servers).merge(web);
     Ok(routes.layer(EntryLayer::new(clock, app.entropy(), config.trusted_proxies.clone())))
 }
 
