@@ -3,8 +3,12 @@
 //! Stories are told through the actors of [`support`]: an `Appliance` (the real router over redb in memory, with a clock
 //! that moves), a `Browser` (a person) and an `Agent` (an MCP client).
 
+#![expect(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
+
 mod support;
 
 mod authorize;
 mod commands;
+mod gateway;
+mod mcp;
 mod metadata;

@@ -6,5 +6,5 @@ mod browser;
 mod html;
 
 pub use agent::{Agent, Grant, Pkce, call, callback_parameters, parameter};
-pub use appliance::Appliance;
+pub use appliance::{Answer, Appliance};
 pub use browser::Browser;
