@@ -99,7 +99,7 @@ impl fmt::Display for Seeded {
 }
 
 /// 75 random bits in letters and digits that are hard to confuse, in groups of five.
-fn readable_password(entropy: &dyn Entropy) -> String {
+pub(crate) fn readable_password(entropy: &dyn Entropy) -> String {
     const LETTERS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
     let bytes: [u8; 15] = random_bytes(entropy);
     let letters: Vec<char> = bytes.iter().map(|byte| char::from(LETTERS[usize::from(byte & 31)])).collect();

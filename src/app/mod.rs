@@ -13,6 +13,7 @@ pub mod introspect;
 pub mod live;
 pub mod personal_tokens;
 pub mod register;
+pub mod rescue;
 pub mod revoke;
 pub mod set_up;
 pub mod sign_in;

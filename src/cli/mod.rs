@@ -1,9 +1,12 @@
 //! What can be typed? Subcommands; each calls one function of the modules above and turns its error into a sentence.
 
+mod offline;
+
 use crate::config::{self, Config, Given, Loaded};
 use crate::serve::ServeError;
 use crate::{demo, fixture, serve, telemetry};
 use clap::{Args, Parser, Subcommand};
+use offline::{Keys, Task, Tokens, Users};
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -26,6 +29,8 @@ Examples:
       The first start prints a link: open it to make the first user.
   keyward check-config --config keyward.toml
       Say whether a configuration is good, and which address and URL it means.
+  keyward users reset-password ada --data-dir /var/lib/keyward
+      Give ada a new password. Stop the server first.
 
 Every option of the configuration file is also an environment variable: tokens.access_token_life
 is KEYWARD_TOKENS_ACCESS_TOKEN_LIFE. Flags beat variables, variables beat the file.";
@@ -49,18 +54,46 @@ enum Command {
     Fixture(FixtureArgs),
     /// Say whether a configuration is good, without serving.
     CheckConfig(ServeArgs),
+    /// Users of a server that is stopped.
+    Users {
+        #[command(subcommand)]
+        task: Users,
+        #[command(flatten)]
+        data: DataArgs,
+    },
+    /// Personal tokens of a server that is stopped.
+    Tokens {
+        #[command(subcommand)]
+        task: Tokens,
+        #[command(flatten)]
+        data: DataArgs,
+    },
+    /// Signing keys of a server that is stopped.
+    Keys {
+        #[command(subcommand)]
+        task: Keys,
+        #[command(flatten)]
+        data: DataArgs,
+    },
 }
 
 #[derive(Debug, Args)]
-struct ServeArgs {
-    #[arg(long, help = "Configuration file (TOML) [env: KEYWARD_CONFIG]", value_name = "FILE")]
+struct DataArgs {
+    #[arg(long, global = true, help = "Configuration file (TOML) [env: KEYWARD_CONFIG]", value_name = "FILE")]
     config: Option<PathBuf>,
     #[arg(
         long,
+        global = true,
         help = "Directory of the data [env: KEYWARD_DATA_DIR] [default: keyward-data]",
         value_name = "DIRECTORY"
     )]
     data_dir: Option<String>,
+}
+
+#[derive(Debug, Args)]
+struct ServeArgs {
+    #[command(flatten)]
+    data: DataArgs,
     #[arg(
         long,
         help = "Address and port to listen on, plain HTTP [env: KEYWARD_LISTEN] [default: 127.0.0.1:8080]",
@@ -113,6 +146,9 @@ fn execute(command: Command, variables: Vec<(String, String)>, out: &mut dyn Wri
         Command::Demo(args) => demo::run(started(args.given(variables))?, out),
         Command::Fixture(args) => fixture::run(started(args.given(variables))?, out),
         Command::CheckConfig(args) => check_config(args.given(variables), out),
+        Command::Users { task, data } => offline(Task::Users(task), data.given(variables), out),
+        Command::Tokens { task, data } => offline(Task::Tokens(task), data.given(variables), out),
+        Command::Keys { task, data } => offline(Task::Keys(task), data.given(variables), out),
     }
 }
 
@@ -124,6 +160,12 @@ fn started(given: Given) -> Result<Loaded, ServeError> {
         tracing::warn!("{warning}");
     }
     Ok(loaded)
+}
+
+fn offline(task: Task, given: Given, out: &mut dyn Write) -> Result<(), ServeError> {
+    let app = serve::open_stopped(started(given)?)?;
+    task.run(&app, out)?;
+    Ok(app.close()?)
 }
 
 fn check_config(given: Given, out: &mut dyn Write) -> Result<(), ServeError> {
@@ -142,11 +184,19 @@ fn check_config(given: Given, out: &mut dyn Write) -> Result<(), ServeError> {
     Ok(())
 }
 
+impl DataArgs {
+    fn given(self, variables: Vec<(String, String)>) -> Given {
+        let flags = self.data_dir.into_iter().map(|directory| ("data_dir", directory)).collect();
+        Given { file: self.config, variables, flags, ..Given::default() }
+    }
+}
+
 impl ServeArgs {
     fn given(self, variables: Vec<(String, String)>) -> Given {
-        let flags = [("data_dir", self.data_dir), ("listen", self.listen), ("public_url", self.public_url)];
-        let flags = flags.into_iter().filter_map(|(key, text)| Some((key, text?))).collect();
-        Given { file: self.config, variables, flags, ..Given::default() }
+        let mut given = self.data.given(variables);
+        let flags = [("listen", self.listen), ("public_url", self.public_url)];
+        given.flags.extend(flags.into_iter().filter_map(|(key, text)| Some((key, text?))));
+        given
     }
 }
 

@@ -6,6 +6,7 @@ use crate::store::OpenError;
 use crate::wire::document_fetch::BadRoots;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 /// Why the server does not start. Each message names the thing and the next step.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +25,12 @@ pub enum ServeError {
     /// The data directory cannot be opened.
     #[error(transparent)]
     Data(#[from] OpenError),
+    /// There is nothing in the data directory.
+    #[error("there is no data in {}. Name the directory of the server with --data-dir", .path.display())]
+    NoData {
+        /// The directory.
+        path: PathBuf,
+    },
     /// The appliance cannot be opened or closed.
     #[error("{}", with_causes(.0))]
     Operation(#[from] OperationError),

@@ -50,11 +50,7 @@ pub struct Appliance {
 impl Appliance {
     /// With its data on disk.
     pub fn on_disk(loaded: Loaded) -> Result<Self, ServeError> {
-        Self::open(loaded, |config| {
-            let data = DataDirectory::prepare(&config.data_dir)?;
-            let opened = data.open(config.master_secret.clone(), SystemClock.now(), &OsEntropy)?;
-            Ok((opened.store, opened.master))
-        })
+        Self::open(loaded, open_data)
     }
 
     /// With its data in memory, gone at the end of the process.
@@ -70,14 +66,7 @@ impl Appliance {
         let socket = BoundSocket::bind(address).map_err(|cause| ServeError::Address { address, cause })?;
         let config = Config::new(loaded, socket.address())?;
         let (store, master) = store(&config)?;
-        let app = App::open(Parts {
-            store,
-            clock: Arc::new(SystemClock),
-            entropy: Arc::new(OsEntropy),
-            master,
-            options: config.app.clone(),
-            servers: guarded_servers(&config.public_url)?,
-        })?;
+        let app = open_app(&config, store, master)?;
         Ok(Self { app: Arc::new(app), config, socket })
     }
 
@@ -128,6 +117,35 @@ impl Appliance {
         runtime.shutdown_timeout(Duration::from_secs(1));
         outcome
     }
+}
+
+/// The operations on the data of a server that is stopped; nobody can connect.
+pub fn open_stopped(loaded: Loaded) -> Result<App, ServeError> {
+    let address = loaded.settings.listen_address()?;
+    let config = Config::new(loaded, address)?;
+    // A directory that was misspelt is not made.
+    if !std::fs::read_dir(&config.data_dir).is_ok_and(|mut entries| entries.next().is_some()) {
+        return Err(ServeError::NoData { path: config.data_dir });
+    }
+    let (store, master) = open_data(&config)?;
+    open_app(&config, store, master)
+}
+
+fn open_data(config: &Config) -> Result<(Store, MasterSecret), ServeError> {
+    let data = DataDirectory::prepare(&config.data_dir)?;
+    let opened = data.open(config.master_secret.clone(), SystemClock.now(), &OsEntropy)?;
+    Ok((opened.store, opened.master))
+}
+
+fn open_app(config: &Config, store: Store, master: MasterSecret) -> Result<App, ServeError> {
+    Ok(App::open(Parts {
+        store,
+        clock: Arc::new(SystemClock),
+        entropy: Arc::new(OsEntropy),
+        master,
+        options: config.app.clone(),
+        servers: guarded_servers(&config.public_url)?,
+    })?)
 }
 
 /// The servers that are guarded: the built-in one.

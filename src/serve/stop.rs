@@ -33,17 +33,18 @@ pub struct StopWatch {
 }
 
 impl StopWatch {
-    /// Waits for the end. From then on another signal ends the process at once.
+    /// Waits for the end. From then on a second signal ends the process at once.
     pub async fn wait(mut self) {
-        match &mut self.input {
-            Some(input) => tokio::select! {
-                () = self.signals.next() => {}
-                _ = input => {}
-            },
-            None => self.signals.next().await,
-        }
+        let signalled = tokio::select! {
+            () = self.signals.next() => true,
+            () = ended(self.input.take()) => false,
+        };
         tracing::info!("stopping");
         tokio::spawn(async move {
+            if !signalled {
+                // Whoever closes our input often signals too.
+                self.signals.next().await;
+            }
             self.signals.next().await;
             std::process::exit(130);
         });
@@ -86,6 +87,14 @@ impl Signals {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }
+    }
+}
+
+async fn ended(input: Option<oneshot::Receiver<()>>) {
+    match input {
+        // An error is what a sender leaves that goes.
+        Some(input) => drop(input.await),
+        None => std::future::pending().await,
     }
 }
 

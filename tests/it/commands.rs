@@ -213,3 +213,40 @@ fn help_and_version_are_for_people() {
     assert!(told(&["fixture", "--help"]).contains("signing_key"));
     assert!(told(&["serv"]).contains("serve"), "a slip is answered with the nearest command");
 }
+
+#[test]
+fn whoever_holds_the_data_directory_can_rescue_a_stopped_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let path = data.to_str().unwrap();
+    let told = |words: &[&str]| {
+        let output = keyward(&[words, &["--data-dir", path]].concat()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let keys = || told(&["keys", "list"]);
+    let key_in_state = |state: &str| {
+        let list = keys();
+        let line = list.lines().find(|line| line.contains(state)).unwrap_or_else(|| panic!("{state} in {list}"));
+        line.split_whitespace().next().unwrap().to_owned()
+    };
+
+    let refused = |words: &[&str]| refusal(&[words, &["--data-dir", path]].concat());
+    assert!(refused(&["keys", "list"]).contains("there is no data"));
+    assert!(!data.exists(), "a directory that was misspelt is not made");
+    let words = serve_words(&data);
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let mut running = start(&words);
+    running.line("Keyward is ready");
+    assert!(refused(&["keys", "rotate"]).contains("data"), "not while it runs");
+    running.terminate();
+    assert_eq!(running.exit_code(), Some(0));
+
+    let (active, next) = (key_in_state("active:"), key_in_state("next:"));
+    told(&["keys", "condemn", &active]);
+    assert_eq!(key_in_state("condemned:"), active);
+    assert_eq!(key_in_state("active:"), next, "another key signs now");
+
+    assert!(refused(&["users", "reset-password", "nobody"]).contains("no such user"));
+    assert!(refused(&["tokens", "revoke", "tok_00000000000000000000000000"]).contains("no such token"));
+}

@@ -1,0 +1,38 @@
+//! What can whoever holds the data directory do when nobody can sign in, or a token has leaked?
+//!
+//! The command line does these on a stopped server, with no session behind them: the file system has decided who may.
+
+use crate::account::password::NewPassword;
+use crate::account::personal_token::PersonalToken;
+use crate::account::user::{User, Username};
+use crate::app::App;
+use crate::app::error::OperationError;
+use crate::id::{TokenId, UserId};
+use crate::store::Reads;
+use crate::store::tables::{PERSONAL_TOKENS, USER_NAMES, USERS};
+
+impl App {
+    /// Sets the password of the user called `name`; every session of theirs is over.
+    pub fn reset_password(&self, name: &str, new: &str) -> Result<UserId, OperationError> {
+        let name = Username::parse(name).map_err(OperationError::invalid)?.canonical();
+        let password = NewPassword::parse(new, &name).map_err(OperationError::invalid)?.hash(&*self.entropy);
+        let now = self.now();
+        let user = self.store.write(move |tx| {
+            let id = tx.get(USER_NAMES, &name)?.ok_or(OperationError::NotFound("user"))?;
+            let changed = tx.change(USERS, &id, |user: &mut User| {
+                user.password = password;
+                user.password_set_at = now;
+            })?;
+            changed.map(|()| id).ok_or(OperationError::NotFound("user"))
+        })?;
+        tracing::warn!(user = %user, "password reset from the command line");
+        Ok(user)
+    }
+
+    /// Revokes a personal token, whoever owns it: see [`App::revoke_personal_token`].
+    pub fn revoke_anyones_personal_token(&self, id: TokenId) -> Result<PersonalToken, OperationError> {
+        let found = self.store.read(|tx| tx.get(PERSONAL_TOKENS, &id).map_err(OperationError::from))?;
+        let owner = found.ok_or(OperationError::NotFound("token"))?.owner;
+        self.revoke_personal_token(owner, id)
+    }
+}
