@@ -17,7 +17,7 @@ pub struct Pkce {
 impl Pkce {
     /// The pair of a verifier that `seed` tells apart.
     pub fn new(seed: &str) -> Self {
-        let verifier = format!("verifier-{seed:-<40}");
+        let verifier = format!("verifier-{seed:-<40}").replace(' ', "-");
         let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(&verifier));
         Self { verifier, challenge }
     }
