@@ -22,6 +22,9 @@ pub enum OperationError {
     /// The input cannot be taken; the text says why and what to enter instead.
     #[error("{0}")]
     Invalid(String),
+    /// The name is in use; the text says by what.
+    #[error("{0}")]
+    NameTaken(String),
     /// Too many attempts.
     #[error(transparent)]
     TooSoon(#[from] TooSoon),
@@ -48,7 +51,9 @@ impl From<OperationError> for ProtocolError {
                 Self::new(ErrorCode::TemporarilyUnavailable, "the server cannot read or write its data now; try again")
             }
             OperationError::NotAllowed => Self::new(ErrorCode::AccessDenied, "this user may not do this"),
-            OperationError::NotFound(_) | OperationError::Invalid(_) => Self::invalid_request(error.to_string()),
+            OperationError::NotFound(_) | OperationError::Invalid(_) | OperationError::NameTaken(_) => {
+                Self::invalid_request(error.to_string())
+            }
             OperationError::TooSoon(wait) => Self::new(ErrorCode::SlowDown, wait.to_string()),
         }
     }

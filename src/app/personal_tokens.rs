@@ -223,7 +223,7 @@ fn claim_name(tx: &mut WriteTx, token: &PersonalToken, now: Timestamp) -> Result
         && tx.get(PERSONAL_TOKENS, &holder)?.is_some_and(|holder| holder.state(now) == TokenState::Live)
     {
         let text = format!("You already have a token called “{}”. Choose another name.", token.name);
-        return Err(OperationError::invalid(text));
+        return Err(OperationError::NameTaken(text));
     }
     Ok(tx.put(PERSONAL_TOKEN_NAMES, &key, &token.id)?)
 }

@@ -90,6 +90,19 @@ impl App {
         Ok(found)
     }
 
+    /// How many browsers the user is signed in with.
+    pub fn session_count(&self, user: &User) -> Result<usize, OperationError> {
+        let (now, policy) = (self.now(), self.options.sessions);
+        self.store.read(|tx| {
+            let mut count = 0;
+            for (_, id) in tx.keys(SESSIONS_BY_USER, Scan::prefix(&user.id))? {
+                count +=
+                    usize::from(tx.get(SESSIONS, &id)?.is_some_and(|session| session.is_good_for(user, now, &policy)));
+            }
+            Ok(count)
+        })
+    }
+
     /// Sets a new password: all other sessions end, and this browser gets a new one, which is returned.
     pub fn change_password(
         &self,

@@ -3,6 +3,7 @@
 //! The plan is made and carried out in one transaction with the reading of the keys; the new ring is published after the
 //! commit and before the answer, so a condemned key verifies nothing from then on.
 
+use crate::account::personal_token::TokenState;
 use crate::app::App;
 use crate::app::error::OperationError;
 use crate::clock::Timestamp;
@@ -13,11 +14,43 @@ use crate::keys::SigningKey;
 use crate::keys::{self, Change, RotationPolicy, RotationRefusal, Step};
 use crate::keys::{KeyRing, KeyRingError};
 use crate::seal::Sealer;
-use crate::store::tables::SIGNING_KEYS;
+use crate::store::tables::{PERSONAL_TOKENS, SIGNING_KEYS};
 use crate::store::{Reads, Scan, Store, WriteTx};
 use std::sync::Arc;
 
+/// A signing key as an administrator sees it.
+#[derive(Debug, Clone)]
+pub struct SigningKeyEntry {
+    /// The key.
+    pub key: SigningKey,
+    /// How many personal tokens it signed that are still accepted.
+    pub personal_tokens: usize,
+}
+
 impl App {
+    /// All signing keys that are kept, the newest first, with what hangs on them.
+    pub fn signing_key_entries(&self) -> Result<Vec<SigningKeyEntry>, OperationError> {
+        let (now, keys) = (self.now(), self.signing_keys()?);
+        let mut entries: Vec<_> = keys.into_iter().map(|key| SigningKeyEntry { key, personal_tokens: 0 }).collect();
+        self.store.read(|tx| {
+            tx.visit(PERSONAL_TOKENS, Scan::all(), |_, token| {
+                let signer =
+                    entries.iter_mut().find(|entry| entry.key.id == token.key && entry.key.state.verifies(now));
+                if let Some(signer) = signer.filter(|_| token.state(now) == TokenState::Live) {
+                    signer.personal_tokens += 1;
+                }
+                Ok::<_, OperationError>(())
+            })
+        })?;
+        Ok(entries)
+    }
+
+    /// One of them.
+    pub fn signing_key_entry(&self, id: KeyId) -> Result<SigningKeyEntry, OperationError> {
+        let found = self.signing_key_entries()?.into_iter().find(|entry| entry.key.id == id);
+        found.ok_or(OperationError::NotFound("signing key"))
+    }
+
     /// All signing keys that are kept, the newest first.
     pub fn signing_keys(&self) -> Result<Vec<SigningKey>, OperationError> {
         self.store.read(|tx| {
@@ -65,7 +98,10 @@ impl App {
         let (now, sealer, entropy) = (self.now(), self.sealer.clone(), Arc::clone(&self.entropy));
         let ring = self.store.write(move |tx| {
             let keys = all_keys(tx)?;
-            let steps = plan(&keys).map_err(OperationError::invalid)?;
+            let steps = plan(&keys).map_err(|refusal| match refusal {
+                RotationRefusal::NextTooYoung { .. } => OperationError::invalid(refusal),
+                RotationRefusal::NoSuchKey(_) => OperationError::NotFound("signing key"),
+            })?;
             carry_out(tx, &keys, &steps, now, &sealer, &*entropy)
         })?;
         self.live.publish_keys(ring);

@@ -77,7 +77,7 @@ pub fn operation_error(error: &OperationError) -> Response {
             ErrorView { happened: error.to_string(), ..ErrorView::not_found() }.into_response()
         }
         OperationError::NotAllowed => ErrorView::forbidden().into_response(),
-        OperationError::Invalid(why) => ErrorView::bad_request(why).into_response(),
+        OperationError::Invalid(why) | OperationError::NameTaken(why) => ErrorView::bad_request(why).into_response(),
         OperationError::TooSoon(too_soon) => ErrorView::slowed_down(too_soon.wait.as_secs()).into_response(),
     }
 }

@@ -3,6 +3,7 @@
 //! Discovery and the endpoints for programs answer any origin and take no cookies. Pages answer to their own host only.
 
 use crate::web::assets;
+use crate::web::dashboard::{clients, connections, home, personal_tokens, security, signing_keys};
 use crate::web::error::ErrorView;
 use crate::web::oauth::{authorize, introspect, metadata, register, respond, revoke, token};
 use crate::web::sign_in::{login, logout, set_up};
@@ -34,6 +35,24 @@ pub fn router(state: WebState, hosts: HostPolicy) -> Router {
         .route(paths::SET_UP, get(set_up::get).post(set_up::post))
         .route(paths::LOGIN, get(login::get).post(login::post))
         .route(paths::LOGOUT, get(logout::get).post(logout::post))
+        .route(paths::DASHBOARD, get(home::get))
+        .route(paths::PERSONAL_TOKENS, get(personal_tokens::list::get))
+        .route(paths::PERSONAL_TOKEN_NEW, get(personal_tokens::new::get).post(personal_tokens::new::post))
+        .route(paths::PERSONAL_TOKEN_RENAME, get(personal_tokens::rename::get).post(personal_tokens::rename::post))
+        .route(paths::PERSONAL_TOKEN_REVOKE, get(personal_tokens::revoke::get).post(personal_tokens::revoke::post))
+        .route(paths::CONNECTIONS, get(connections::get))
+        .route(paths::CONNECTION_REVOKE, get(connections::get_revoke).post(connections::post_revoke))
+        .route(paths::CONNECTIONS_REVOKE_ALL, get(connections::get_revoke_all).post(connections::post_revoke_all))
+        .route(paths::SECURITY, get(security::get))
+        .route(paths::SECURITY_PASSWORD, post(security::post_password))
+        .route(paths::SECURITY_SIGN_OUT_EVERYWHERE, post(security::post_sign_out_others))
+        .route(paths::CLIENTS, get(clients::list::get))
+        .route(paths::CLIENT_NEW, get(clients::new::get).post(clients::new::post))
+        .route(paths::CLIENT_PIN, get(clients::pin::get).post(clients::pin::post))
+        .route(paths::CLIENT_REMOVE, get(clients::remove::get).post(clients::remove::post))
+        .route(paths::SIGNING_KEYS, get(signing_keys::get))
+        .route(paths::SIGNING_KEYS_ROTATE, post(signing_keys::post_rotate))
+        .route(paths::SIGNING_KEY_CONDEMN, get(signing_keys::get_condemn).post(signing_keys::post_condemn))
         .route(paths::ASSETS, get(assets::show))
         .fallback(|| async { ErrorView::not_found() })
         .method_not_allowed_fallback(|| async { ErrorView::method_not_allowed() });

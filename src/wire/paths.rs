@@ -75,7 +75,7 @@ pub const CLIENT_REMOVE: &str = "/dashboard/clients/remove";
 pub const SECURITY: &str = "/dashboard/security";
 /// Change the password.
 pub const SECURITY_PASSWORD: &str = "/dashboard/security/password";
-/// End every session.
+/// End every other session.
 pub const SECURITY_SIGN_OUT_EVERYWHERE: &str = "/dashboard/security/sign-out-everywhere";
 
 /// [`PERSONAL_TOKEN_RENAME`] of one token.

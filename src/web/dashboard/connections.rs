@@ -1,10 +1,22 @@
 //! Which apps has a person let in? Lists the grants; revokes one or all.
 
+use crate::app::App;
+use crate::app::connections::Connection;
+use crate::app::error::OperationError;
 use crate::id::GrantId;
-use crate::web::dashboard::{Frame, LastUsed, Vouched};
+use crate::oauth::scope::{self, ScopeSet};
+use crate::web::dashboard::{Frame, LastUsed, Vouched, server_title};
+use crate::web::extract::{Confirmed, CsrfForm, PathId, SignedIn};
+use crate::web::notice::{Done, Notice};
+use crate::web::operate::operate;
+use crate::web::page::Page;
+use crate::web::respond::see_other;
+use crate::web::state::WebState;
 use crate::web::when::When;
 use crate::wire::paths;
 use askama::Template;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
 
 /// `GET /dashboard/connections`.
 #[derive(Debug, Template)]
@@ -55,6 +67,87 @@ pub struct ConnectionsRevokeAllView {
     pub frame: Frame,
     /// How many there are.
     pub count: usize,
+}
+
+/// The list.
+pub async fn get(State(state): State<WebState>, signed_in: SignedIn, notice: Done) -> Result<Response, Response> {
+    let user = signed_in.user.id;
+    let connections = operate(&state, move |app| {
+        app.connections(user)?.into_iter().map(|connection| ConnectionRow::of(app, connection)).collect()
+    });
+    let view = ConnectionsView { connections: connections.await?, frame: Frame::new(&state, &signed_in, notice) };
+    Ok(Page::new(view).into_response())
+}
+
+/// Asks before one is revoked.
+pub async fn get_revoke(
+    State(state): State<WebState>,
+    signed_in: SignedIn,
+    PathId(id): PathId<GrantId>,
+) -> Result<Response, Response> {
+    let user = signed_in.user.id;
+    let connection = operate(&state, move |app| ConnectionRow::of(app, app.connection(user, id)?)).await?;
+    let view = ConnectionRevokeView { frame: Frame::new(&state, &signed_in, Done(None)), connection };
+    Ok(Page::new(view).into_response())
+}
+
+/// Revokes one.
+pub async fn post_revoke(
+    State(state): State<WebState>,
+    signed_in: SignedIn,
+    PathId(id): PathId<GrantId>,
+    CsrfForm(_): CsrfForm<Confirmed>,
+) -> Result<Response, Response> {
+    let user = signed_in.user.id;
+    operate(&state, move |app| app.revoke_connection(user, id)).await?;
+    Ok(see_other(&Notice::ConnectionRevoked.at(paths::CONNECTIONS)))
+}
+
+/// Asks before all are revoked.
+pub async fn get_revoke_all(State(state): State<WebState>, signed_in: SignedIn) -> Result<Response, Response> {
+    let user = signed_in.user.id;
+    let count = operate(&state, move |app| Ok(app.connections(user)?.len())).await?;
+    if count == 0 {
+        return Ok(see_other(paths::CONNECTIONS));
+    }
+    let view = ConnectionsRevokeAllView { frame: Frame::new(&state, &signed_in, Done(None)), count };
+    Ok(Page::new(view).into_response())
+}
+
+/// Revokes all.
+pub async fn post_revoke_all(
+    State(state): State<WebState>,
+    signed_in: SignedIn,
+    CsrfForm(_): CsrfForm<Confirmed>,
+) -> Result<Response, Response> {
+    let user = signed_in.user.id;
+    operate(&state, move |app| app.revoke_all_connections(user)).await?;
+    Ok(see_other(&Notice::ConnectionsRevoked.at(paths::CONNECTIONS)))
+}
+
+impl ConnectionRow {
+    fn of(app: &App, Connection { grant, last_use }: Connection) -> Result<Self, OperationError> {
+        let (now, client) = (app.now(), app.client(&grant.client)?);
+        Ok(Self {
+            id: grant.id,
+            client_name: grant.client_name,
+            vouched: Vouched::of(&grant.client, client.map(|client| client.kind)),
+            redirect_host: grant.redirect_uri.host_for_display().to_owned(),
+            servers: server_title(&app.live().servers(), &grant.resource),
+            scopes: in_words(&grant.scopes),
+            created: When::new(grant.created_at, now),
+            last_used: last_use.map(|last_use| LastUsed::new(last_use, now)),
+        })
+    }
+}
+
+fn in_words(scopes: &ScopeSet) -> String {
+    let words = scopes.iter().map(|name| match name {
+        scope::MCP => "use its tools",
+        scope::OFFLINE_ACCESS => "stay connected",
+        other => other,
+    });
+    words.collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

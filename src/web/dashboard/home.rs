@@ -1,8 +1,19 @@
 //! What does a person see first? The address to paste into a client, and how things stand.
 
+use crate::access::GuardedServer;
+use crate::account::personal_token::TokenState;
+use crate::clock::days;
 use crate::web::dashboard::Frame;
-use crate::wire::{paths, snippets::Snippet};
+use crate::web::extract::SignedIn;
+use crate::web::notice::Done;
+use crate::web::operate::operate;
+use crate::web::page::Page;
+use crate::web::state::WebState;
+use crate::wire::paths;
+use crate::wire::snippets::{self, Snippet};
 use askama::Template;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
 
 /// `GET /dashboard`.
 #[derive(Debug, Template)]
@@ -33,6 +44,30 @@ pub struct ServerCard {
     pub guides: Vec<Snippet>,
 }
 
+/// The page.
+pub async fn get(State(state): State<WebState>, signed_in: SignedIn, notice: Done) -> Result<Response, Response> {
+    let user = signed_in.user.id;
+    let own = operate(&state, move |app| Ok((app.personal_tokens(user)?, app.connections(user)?.len())));
+    let (tokens, connections) = own.await?;
+    let soon = state.app.now() + days(14);
+    let live = || tokens.iter().filter(|entry| entry.state == TokenState::Live);
+    let view = HomeView {
+        frame: Frame::new(&state, &signed_in, notice),
+        servers: state.app.live().servers().iter().map(|server| ServerCard::of(server)).collect(),
+        personal_tokens: live().count(),
+        expiring_soon: live().filter(|entry| entry.token.expires_at <= soon).count(),
+        connections,
+    };
+    Ok(Page::new(view).into_response())
+}
+
+impl ServerCard {
+    fn of(server: &GuardedServer) -> Self {
+        let (name, url) = (server.name.to_string(), server.resource.to_string());
+        Self { guides: snippets::with_sign_in(&name, &url), title: server.title.clone(), name, url }
+    }
+}
+
 #[cfg(test)]
 impl HomeView {
     pub(crate) fn sample() -> Self {
@@ -57,7 +92,7 @@ impl HomeView {
 #[cfg(test)]
 impl ServerCard {
     fn sample(name: &str, title: &str, url: &str) -> Self {
-        let guides = crate::wire::snippets::with_sign_in(name, url);
+        let guides = snippets::with_sign_in(name, url);
         Self { name: name.to_owned(), title: title.to_owned(), url: url.to_owned(), guides }
     }
 }

@@ -1,8 +1,22 @@
-//! How does a person keep the account safe? Changes the password, signs out everywhere.
+//! How does a person keep the account safe? Changes the password, signs out the other browsers.
 
+use crate::account::password::{MAX_PASSWORD, MIN_PASSWORD, NewPassword};
+use crate::app::Caller;
+use crate::app::error::OperationError;
 use crate::web::dashboard::Frame;
+use crate::web::extract::{Confirmed, CsrfForm, SignedIn};
+use crate::web::notice::{Done, Notice};
+use crate::web::operate::{attempt_hashing, operate};
+use crate::web::page::Page;
+use crate::web::respond::{operation_error, see_other, with_cookie};
+use crate::web::state::WebState;
 use crate::wire::paths;
 use askama::Template;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::RETRY_AFTER;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
 
 /// `GET /dashboard/security`, and a refused `POST /dashboard/security/password`.
 ///
@@ -21,6 +35,86 @@ pub struct SecurityView {
     pub new_problem: Option<String>,
     /// How many sessions the user has, this one included.
     pub sessions: usize,
+}
+
+/// The page.
+pub async fn get(State(state): State<WebState>, signed_in: SignedIn, notice: Done) -> Result<Response, Response> {
+    let view = SecurityView::new(&state, &signed_in, notice).await?;
+    Ok(Page::new(view).into_response())
+}
+
+/// What the form of the password sends.
+#[derive(Deserialize)]
+pub struct PasswordForm {
+    current_password: String,
+    new_password: String,
+    new_password_again: String,
+}
+
+/// Changes the password: the other sessions end, and this browser gets a new one.
+pub async fn post_password(
+    State(state): State<WebState>,
+    signed_in: SignedIn,
+    caller: Caller,
+    CsrfForm(form): CsrfForm<PasswordForm>,
+) -> Result<Response, Response> {
+    let view = SecurityView::new(&state, &signed_in, Done(None)).await?;
+    if let Some(problem) = form.new_problem(&signed_in.user.name.canonical()) {
+        let view = SecurityView { new_problem: Some(problem), ..view };
+        return Ok(Page::new(view).status(StatusCode::UNPROCESSABLE_ENTITY).into_response());
+    }
+    let (session, user) = (signed_in.session.id, signed_in.user.id);
+    let PasswordForm { current_password: current, new_password: new, .. } = form;
+    let changed = attempt_hashing(&state, move |app| app.change_password(session, user, &current, &new, &caller));
+    let (problem, status, wait) = match changed.await? {
+        Ok(renewed) => {
+            let response = see_other(&Notice::PasswordChanged.at(paths::SECURITY));
+            return Ok(with_cookie(response, &state.session_cookie(renewed)));
+        }
+        Err(OperationError::Invalid(why)) => (why, StatusCode::UNPROCESSABLE_ENTITY, None),
+        Err(OperationError::TooSoon(too_soon)) => {
+            (too_soon.to_string(), StatusCode::TOO_MANY_REQUESTS, Some(too_soon.wait.as_secs().max(1)))
+        }
+        Err(error) => return Err(operation_error(&error)),
+    };
+    let view = SecurityView { current_problem: Some(problem), ..view };
+    let mut response = Page::new(view).status(status).into_response();
+    if let Some(seconds) = wait {
+        response.headers_mut().insert(RETRY_AFTER, seconds.into());
+    }
+    Ok(response)
+}
+
+/// Signs out every other browser.
+pub async fn post_sign_out_others(
+    State(state): State<WebState>,
+    signed_in: SignedIn,
+    CsrfForm(_): CsrfForm<Confirmed>,
+) -> Result<Response, Response> {
+    let (session, user) = (signed_in.session.id, signed_in.user.id);
+    operate(&state, move |app| app.sign_out_others(user, session)).await?;
+    Ok(see_other(&Notice::OthersSignedOut.at(paths::SECURITY)))
+}
+
+impl PasswordForm {
+    fn new_problem(&self, canonical_name: &str) -> Option<String> {
+        let weak = NewPassword::parse(&self.new_password, canonical_name).err().map(|weak| weak.to_string());
+        let differs = self.new_password != self.new_password_again;
+        weak.or_else(|| differs.then(|| "The two new passwords differ.".to_owned()))
+    }
+}
+
+impl SecurityView {
+    async fn new(state: &WebState, signed_in: &SignedIn, notice: Done) -> Result<Self, Response> {
+        let user = signed_in.user.clone();
+        Ok(Self {
+            frame: Frame::new(state, signed_in, notice),
+            password_length: (MIN_PASSWORD, MAX_PASSWORD),
+            current_problem: None,
+            new_problem: None,
+            sessions: operate(state, move |app| app.session_count(&user)).await?,
+        })
+    }
 }
 
 #[cfg(test)]

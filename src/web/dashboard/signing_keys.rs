@@ -1,10 +1,25 @@
 //! How does an admin keep the signing keys? Sees their states, rotates, condemns one.
 
+use crate::app::App;
+use crate::app::error::OperationError;
+use crate::app::signing_keys::SigningKeyEntry;
+use crate::clock::Timestamp;
 use crate::id::KeyId;
+use crate::keys::KeyState;
 use crate::web::dashboard::Frame;
+use crate::web::error::ErrorView;
+use crate::web::extract::{Admin, Confirmed, CsrfForm, PathId};
+use crate::web::notice::{Done, Notice};
+use crate::web::operate::{attempt, operate};
+use crate::web::page::Page;
+use crate::web::respond::{operation_error, see_other};
+use crate::web::state::WebState;
 use crate::web::when::When;
 use crate::wire::paths;
 use askama::Template;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 
 /// `GET /dashboard/signing-keys`. The button posts `form_token` to `/dashboard/signing-keys/rotate`.
 #[derive(Debug, Template)]
@@ -58,6 +73,89 @@ pub struct CondemnKeyView {
     pub frame: Frame,
     /// The key to condemn.
     pub key: KeyRow,
+}
+
+/// The list.
+pub async fn get(State(state): State<WebState>, Admin(admin): Admin, notice: Done) -> Result<Response, Response> {
+    let entries = operate(&state, App::signing_key_entries).await?;
+    let (now, options) = (state.app.now(), state.app.options());
+    let rotate_every = options.rotation.rotate_every;
+    let active_since = entries.iter().find_map(|entry| match entry.key.state {
+        KeyState::Active { since } => Some(since),
+        _ => None,
+    });
+    let view = SigningKeysView {
+        frame: Frame::new(&state, &admin, notice),
+        keys: entries.into_iter().map(|entry| KeyRow::of(entry, now)).collect(),
+        rotate_every_days: rotate_every.as_secs() / 86_400,
+        next_rotation: active_since.map(|since| When::new(since + rotate_every, now)),
+        jwks_url: options.issuer.join(paths::JWKS),
+    };
+    Ok(Page::new(view).into_response())
+}
+
+/// Rotates now.
+pub async fn post_rotate(
+    State(state): State<WebState>,
+    _: Admin,
+    CsrfForm(_): CsrfForm<Confirmed>,
+) -> Result<Response, Response> {
+    match attempt(&state, App::rotate_signing_keys).await? {
+        Ok(()) => Ok(see_other(&Notice::KeysRotated.at(paths::SIGNING_KEYS))),
+        Err(OperationError::Invalid(why)) => Err(not_now(&why)),
+        Err(error) => Err(operation_error(&error)),
+    }
+}
+
+/// Asks before a key is condemned.
+pub async fn get_condemn(
+    State(state): State<WebState>,
+    Admin(admin): Admin,
+    PathId(id): PathId<KeyId>,
+) -> Result<Response, Response> {
+    let entry = operate(&state, move |app| app.signing_key_entry(id)).await?;
+    let key = KeyRow::of(entry, state.app.now());
+    let view = CondemnKeyView { frame: Frame::new(&state, &admin, Done(None)), key };
+    Ok(Page::new(view).into_response())
+}
+
+/// Condemns a key.
+pub async fn post_condemn(
+    State(state): State<WebState>,
+    _: Admin,
+    PathId(id): PathId<KeyId>,
+    CsrfForm(_): CsrfForm<Confirmed>,
+) -> Result<Response, Response> {
+    operate(&state, move |app| app.condemn_signing_key(id)).await?;
+    Ok(see_other(&Notice::KeyCondemned.at(paths::SIGNING_KEYS)))
+}
+
+/// 409: the keys are not in a state for it.
+fn not_now(why: &str) -> Response {
+    let happened = format!("The keys stay as they are: {why}.");
+    let advice = "Every verifier must have had the time to fetch a key before it signs. If the active key may be known to \
+                  others, condemn it: that is possible at any time.";
+    ErrorView::new(StatusCode::CONFLICT, "Not yet", &happened, advice)
+        .link("To the signing keys", paths::SIGNING_KEYS)
+        .into_response()
+}
+
+impl KeyRow {
+    fn of(SigningKeyEntry { key, personal_tokens }: SigningKeyEntry, now: Timestamp) -> Self {
+        let (state, since, verifies_until) = match key.state {
+            KeyState::Next => (KeyRowState::Next, key.created_at, None),
+            KeyState::Active { since } => (KeyRowState::Active, since, None),
+            KeyState::Retired { since, verifies_until } => (KeyRowState::Retired, since, Some(verifies_until)),
+            KeyState::Condemned { since } => (KeyRowState::Condemned, since, None),
+        };
+        Self {
+            id: key.id,
+            state,
+            since: When::new(since, now),
+            verifies_until: verifies_until.map(|until| When::new(until, now)),
+            personal_tokens,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use axum::http::header::{HOST, ORIGIN};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use subtle::ConstantTimeEq as _;
 
@@ -24,6 +25,10 @@ pub const FORM_TOKEN: &str = "form_token";
 /// A form of ours, sent from a page of ours by the browser that got the page.
 #[derive(Debug, Clone)]
 pub struct CsrfForm<T>(pub T);
+
+/// The form of a page that only asks whether to go on.
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub struct Confirmed {}
 
 /// Why a form is not taken.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ pub mod query;
 pub mod signed_in;
 pub mod visitor;
 
-pub use csrf_form::{CsrfForm, FormRefusal};
+pub use csrf_form::{Confirmed, CsrfForm, FormRefusal};
 pub use path_id::PathId;
 pub use query::PageQuery;
 pub use signed_in::{Admin, PreviousSession, SignedIn};

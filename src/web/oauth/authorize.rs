@@ -7,7 +7,6 @@
 use crate::app::authorize::{Asked, AuthorizeError, Decided};
 use crate::clock::{Timestamp, minutes};
 use crate::oauth::authorization::{AuthorizationQuery, AuthorizationRequest, AuthorizePageError, Prompt};
-use crate::oauth::client::{Client, ClientKind};
 use crate::oauth::error::ProtocolError;
 use crate::oauth::redirect_uri::RedirectUri;
 use crate::oauth::scope;
@@ -131,7 +130,7 @@ async fn consent_page(state: &WebState, signed_in: &SignedIn, asked: &Asked, raw
         username: signed_in.user.name.to_string(),
         other_user_url: format!("{}?{}", paths::AUTHORIZE, with_prompt_login(raw)),
         client_name: asked.client.display_name().to_owned(),
-        vouched: vouched(&asked.client),
+        vouched: Vouched::of(&asked.client.id, Some(asked.client.kind)),
         destination: destination(redirect_uri),
         server_title: asked.server.title.clone(),
         server_url: asked.server.resource.to_string(),
@@ -163,18 +162,6 @@ fn digest(request: &AuthorizationRequest) -> [u8; 32] {
 
 fn to_client(redirect_uri: &RedirectUri) -> FormAction {
     FormAction::ToClient { scheme: redirect_uri.scheme().to_owned() }
-}
-
-/// Who says that the client is what it claims to be.
-pub fn vouched(client: &Client) -> Vouched {
-    match (client.kind, client.id.document_url()) {
-        (ClientKind::Document, Some(url)) => {
-            let host = url::Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned));
-            host.map_or(Vouched::Nobody, Vouched::ByHost)
-        }
-        (ClientKind::Admin, _) => Vouched::ByAdmin,
-        _ => Vouched::Nobody,
-    }
 }
 
 fn destination(redirect_uri: &RedirectUri) -> Destination {

@@ -1,7 +1,7 @@
 //! `/logout`: the end of this browser's session.
 
 use crate::web::cookies::CookieKind;
-use crate::web::extract::{CsrfForm, PreviousSession, SignedIn};
+use crate::web::extract::{Confirmed, CsrfForm, PreviousSession, SignedIn};
 use crate::web::notice::Notice;
 use crate::web::operate::operate;
 use crate::web::page::Page;
@@ -11,7 +11,6 @@ use crate::wire::paths;
 use askama::Template;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
 
 /// `GET /logout`. Posts `form_token` to the same path.
 #[derive(Debug, Template)]
@@ -29,10 +28,6 @@ pub async fn get(State(state): State<WebState>, signed_in: SignedIn) -> Response
         LogoutView { form_token: state.form_token(&signed_in.binding()), username: signed_in.user.name.to_string() };
     Page::new(view).into_response()
 }
-
-/// A form that only says yes.
-#[derive(Deserialize)]
-pub struct Confirmed {}
 
 /// The answer. The cookie goes even if its session had ended before.
 pub async fn post(

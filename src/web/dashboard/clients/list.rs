@@ -1,0 +1,66 @@
+//! `/dashboard/clients`: who registered.
+
+use super::ClientRow;
+use crate::app::App;
+use crate::web::dashboard::Frame;
+use crate::web::extract::Admin;
+use crate::web::notice::Done;
+use crate::web::operate::operate;
+use crate::web::page::Page;
+use crate::web::state::WebState;
+use crate::wire::paths;
+use askama::Template;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+
+/// `GET /dashboard/clients`.
+#[derive(Debug, Template)]
+#[template(path = "dashboard/clients/list.html")]
+pub struct ClientsView {
+    /// Around the page.
+    pub frame: Frame,
+    /// Newest first.
+    pub clients: Vec<ClientRow>,
+    /// Whether there are more than the page shows.
+    pub truncated: bool,
+}
+
+/// The list.
+pub async fn get(State(state): State<WebState>, Admin(admin): Admin, notice: Done) -> Result<Response, Response> {
+    let (entries, truncated) = operate(&state, App::clients).await?;
+    let now = state.app.now();
+    let clients = entries.into_iter().map(|entry| ClientRow::of(entry, now)).collect();
+    let view = ClientsView { frame: Frame::new(&state, &admin, notice), clients, truncated };
+    Ok(Page::new(view).into_response())
+}
+
+#[cfg(test)]
+impl ClientsView {
+    pub(crate) fn sample() -> Self {
+        let claude = "https://claude.ai/oauth/claude-code-client-metadata";
+        let clients = vec![
+            ClientRow {
+                pinned: true,
+                ..ClientRow::sample(
+                    claude,
+                    "Claude Code",
+                    crate::web::dashboard::Vouched::ByHost("claude.ai".to_owned()),
+                )
+            },
+            ClientRow {
+                connections: 0,
+                ..ClientRow::sample(
+                    "cli_0123456789abcdefghjkmnpqrs",
+                    "<script>alert(1)</script>",
+                    crate::web::dashboard::Vouched::Nobody,
+                )
+            },
+            ClientRow::sample("cli_1123456789abcdefghjkmnpqrs", "Team portal", crate::web::dashboard::Vouched::ByAdmin),
+        ];
+        Self { frame: Frame::sample(), clients, truncated: true }
+    }
+
+    pub(crate) fn sample_empty() -> Self {
+        Self { frame: Frame::sample(), clients: Vec::new(), truncated: false }
+    }
+}

@@ -1,0 +1,123 @@
+//! How does a person keep personal tokens? Lists them, makes one, sees it once, renames it, revokes it.
+
+pub mod list;
+pub mod expiry;
+pub mod created;
+pub mod new;
+pub mod rename;
+pub mod revoke;
+
+pub use created::{TokenAlreadyShownView, TokenCreatedView};
+pub use expiry::ExpiryChoice;
+pub use list::TokenListView;
+pub use new::{ServerChoice, TokenFormView};
+pub use rename::TokenRenameView;
+pub use revoke::TokenRevokeView;
+
+use crate::access::ServerDirectory;
+use crate::account::personal_token::{self, PersonalToken, PersonalTokenEntry, Reach};
+use crate::clock::{Timestamp, days};
+use crate::id::TokenId;
+use crate::web::dashboard::{LastUsed, server_title};
+use crate::web::when::When;
+
+/// One personal token.
+#[derive(Debug, Clone)]
+pub struct TokenRow {
+    /// Its id, which is the `jti` claim.
+    pub id: TokenId,
+    /// Its name.
+    pub name: String,
+    /// "All servers" or the titles of the chosen ones.
+    pub reach: String,
+    /// When it was made.
+    pub created: When,
+    /// When it stops or stopped working by itself.
+    pub expires: When,
+    /// The latest use; none if it was never used.
+    pub last_used: Option<LastUsed>,
+    /// Whether it works.
+    pub state: TokenState,
+}
+
+/// Whether a personal token works now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TokenState {
+    /// It works.
+    Active,
+    /// It works for 14 days at most.
+    ExpiresSoon,
+    /// It works for 3 days at most.
+    ExpiresVerySoon,
+    /// Its time is over.
+    Expired,
+    /// It was revoked then.
+    Revoked(When),
+}
+
+impl TokenRow {
+    /// The last characters of the id, by which a token in a log is recognised.
+    pub fn tail(&self) -> String {
+        let id = self.id.to_string();
+        id[id.len() - 4..].to_owned()
+    }
+
+    /// Whether it may still be revoked.
+    pub fn works(&self) -> bool {
+        !matches!(self.state, TokenState::Expired | TokenState::Revoked(_))
+    }
+}
+
+impl TokenRow {
+    fn of(entry: PersonalTokenEntry, servers: &ServerDirectory, now: Timestamp) -> Self {
+        let token = entry.token;
+        Self {
+            id: token.id,
+            reach: reach_in_words(&token.reach, servers),
+            created: When::new(token.created_at, now),
+            expires: When::new(token.expires_at, now),
+            last_used: entry.last_use.map(|last_use| LastUsed::new(last_use, now)),
+            state: TokenState::of(&token, now),
+            name: token.name.to_string(),
+        }
+    }
+}
+
+impl TokenState {
+    fn of(token: &PersonalToken, now: Timestamp) -> Self {
+        match token.state(now) {
+            personal_token::TokenState::Revoked => {
+                Self::Revoked(When::new(token.revoked_at.unwrap_or(token.expires_at), now))
+            }
+            personal_token::TokenState::Expired => Self::Expired,
+            personal_token::TokenState::Live if token.expires_at <= now + days(3) => Self::ExpiresVerySoon,
+            personal_token::TokenState::Live if token.expires_at <= now + days(14) => Self::ExpiresSoon,
+            personal_token::TokenState::Live => Self::Active,
+        }
+    }
+}
+
+/// "All servers" or the titles of the chosen ones.
+fn reach_in_words(reach: &Reach, servers: &ServerDirectory) -> String {
+    match reach {
+        Reach::AllServers => "All servers".to_owned(),
+        Reach::Servers(resources) => {
+            resources.iter().map(|resource| server_title(servers, resource)).collect::<Vec<_>>().join(", ")
+        }
+    }
+}
+
+#[cfg(test)]
+impl TokenRow {
+    pub(crate) fn sample(name: &str, expires_in_days: i64, state: TokenState) -> Self {
+        Self {
+            id: TokenId::from_bytes([0x5a; 16]),
+            name: name.to_owned(),
+            reach: "All servers".to_owned(),
+            created: When::sample(-86_400 * 40),
+            expires: When::sample(86_400 * expires_in_days + 60),
+            last_used: Some(LastUsed::sample()),
+            state,
+        }
+    }
+}
