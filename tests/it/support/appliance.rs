@@ -91,6 +91,22 @@ impl Appliance {
         Self { app, clock, admin, router, store, master, entropy, variables: all }
     }
 
+    /// A second appliance on the same store, as another program would be.
+    pub fn beside(other: &Self) -> Self {
+        let Self { clock, admin, store, master, entropy, variables, .. } = other;
+        let (app, router) = start(store, master, entropy, clock, variables);
+        Self {
+            app,
+            router,
+            clock: Arc::clone(clock),
+            admin: admin.clone(),
+            store: store.clone(),
+            master: master.clone(),
+            entropy: Arc::clone(entropy),
+            variables: variables.clone(),
+        }
+    }
+
     /// Starts the appliance again over the same store, as after a crash: nothing in memory survives.
     pub fn restart(&mut self) {
         (self.app, self.router) = start(&self.store, &self.master, &self.entropy, &self.clock, &self.variables);
