@@ -17,4 +17,5 @@ mod personal_tokens;
 mod refresh_rotation;
 mod registration;
 mod revocation;
+mod restart;
 mod token_exchange;

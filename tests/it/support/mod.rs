@@ -8,3 +8,4 @@ mod html;
 pub use agent::{Agent, Grant, Pkce, call, callback_parameters, parameter};
 pub use appliance::{Answer, Appliance};
 pub use browser::Browser;
+pub use html::post_forms;
