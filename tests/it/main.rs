@@ -18,4 +18,5 @@ mod refresh_rotation;
 mod registration;
 mod revocation;
 mod restart;
+mod rows;
 mod token_exchange;
