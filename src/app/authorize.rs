@@ -74,6 +74,8 @@ pub struct Decided {
     pub url: String,
     /// What was decided about.
     pub request: AuthorizationRequest,
+    /// The digest of the code, if one was given.
+    pub code: Option<TokenDigest>,
 }
 
 impl App {
@@ -129,7 +131,7 @@ impl App {
         })?;
         tracing::info!(user = %user, client = %request.client_id(), grant = %grant_id, "access approved");
         let url = request.success_url(&code, &self.options.issuer);
-        Ok(Decided { url, request })
+        Ok(Decided { url, request, code: Some(digest) })
     }
 
     /// The person says no.
@@ -137,7 +139,16 @@ impl App {
         let SealedConsent { request, .. } = self.open_consent(session, sealed)?;
         let refusal = request.refused(ErrorCode::AccessDenied, "the user denied the request");
         tracing::info!(client = %request.client_id(), "access denied by the user");
-        Ok(Decided { url: refusal.url(&self.options.issuer), request })
+        Ok(Decided { url: refusal.url(&self.options.issuer), request, code: None })
+    }
+
+    /// Whether the code with this digest still waits for its client.
+    pub fn is_code_waiting(&self, code: TokenDigest) -> Result<bool, OperationError> {
+        let (now, life) = (self.now(), self.options.credentials.authorization_code);
+        self.store.read(|tx| {
+            let code = tx.get(AUTHORIZATION_CODES, &code)?;
+            Ok(code.is_some_and(|code| code.redeemed_at.is_none() && now < code.issued_at + life))
+        })
     }
 
     fn open_consent(&self, session: SessionId, sealed: &str) -> Result<SealedConsent, AuthorizeError> {

@@ -106,3 +106,15 @@ async fn a_revoked_connection_refreshes_no_more() {
     assert_eq!(agent.refresh(&appliance, &tokens.refresh_token).await.expect(400).json()["error"], "invalid_grant");
     assert!(appliance.app.connections(appliance.admin.id).unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn of_two_connections_of_one_client_neither_ends_the_other() {
+    let appliance = Appliance::new();
+    let (agent, laptop) = connected(&appliance).await;
+    let (same, phone) = connected(&appliance).await;
+    assert_eq!(agent.client_id, same.client_id);
+    call(&appliance, &laptop.access_token).await.expect(200);
+    refreshed(&appliance, &agent, &phone.refresh_token).await;
+    refreshed(&appliance, &agent, &laptop.refresh_token).await;
+    assert_eq!(appliance.app.connections(appliance.admin.id).unwrap().len(), 2);
+}

@@ -10,59 +10,172 @@ use std::path::Path;
 const ROWS: &[(&str, &[&str])] = &[
     // Refresh and rotation
     ("a refresh revoked the token that it had just given", &["refreshed_tokens_work_and_refresh_again"]),
-    ("the second of two concurrent refreshes lost the session", &["fifty_refreshes_inside_the_grace_all_work_and_a_late_one_ends_the_family"]),
-    ("storms of invalid_grant without a grace; real reuse unnoticed", &["racing_requests_all_get_successors_of_one_family", "reuse_is_noticed_before_any_other_mistake_of_the_owner"]),
-    ("refresh tokens only in memory: a restart signed everybody out", &["a_replayed_refresh_token_ends_the_family_also_after_a_restart"]),
+    (
+        "the second of two concurrent refreshes lost the session",
+        &["fifty_refreshes_inside_the_grace_all_work_and_a_late_one_ends_the_family"],
+    ),
+    (
+        "storms of invalid_grant without a grace; real reuse unnoticed",
+        &["racing_requests_all_get_successors_of_one_family", "reuse_is_noticed_before_any_other_mistake_of_the_owner"],
+    ),
+    (
+        "refresh tokens only in memory: a restart signed everybody out",
+        &["a_replayed_refresh_token_ends_the_family_also_after_a_restart"],
+    ),
     ("reuse detection forgotten by a restart", &["a_replayed_refresh_token_ends_the_family_also_after_a_restart"]),
-    ("refresh ignored a revoked consent", &["a_revoked_connection_refreshes_no_more", "a_removed_client_has_nothing_left"]),
+    (
+        "refresh ignored a revoked consent",
+        &["a_revoked_connection_refreshes_no_more", "a_removed_client_has_nothing_left"],
+    ),
     // Registration and clients
-    ("an unknown client was stuck on an HTML page for ever", &["a_program_hears_of_a_forgotten_client_in_its_own_words", "what_was_never_used_is_forgotten_and_told_so"]),
+    (
+        "an unknown client was stuck on an HTML page for ever",
+        &["a_program_hears_of_a_forgotten_client_in_its_own_words", "what_was_never_used_is_forgotten_and_told_so"],
+    ),
     ("invalid_grant turned into a 500", &["a_code_is_for_its_client_its_verifier_its_address_and_its_minute"]),
-    ("the registration answer lacked refresh_token in grant_types", &["the_answer_echoes_everything_and_can_be_read_again"]),
+    (
+        "the registration answer lacked refresh_token in grant_types",
+        &["the_answer_echoes_everything_and_can_be_read_again"],
+    ),
     ("no registration_client_uri in the registration answer", &["the_answer_echoes_everything_and_can_be_read_again"]),
-    ("hundreds of orphaned registrations of one client", &["the_same_public_client_gets_the_same_id_again_and_a_secret_one_a_new_one", "registrations_are_bounded_and_never_cost_a_client_its_grant"]),
-    ("registrations that expire break their clients", &["registrations_are_bounded_and_never_cost_a_client_its_grant", "what_was_never_used_is_forgotten_and_told_so"]),
-    ("a client sends its secret in the form though only Basic is advertised", &["the_resource_names_the_issuer_that_the_server_metadata_names"]),
+    (
+        "hundreds of orphaned registrations of one client",
+        &[
+            "the_same_public_client_gets_the_same_id_again_and_a_secret_one_a_new_one",
+            "registrations_are_bounded_and_never_cost_a_client_its_grant",
+        ],
+    ),
+    (
+        "registrations that expire break their clients",
+        &[
+            "registrations_are_bounded_and_never_cost_a_client_its_grant",
+            "what_was_never_used_is_forgotten_and_told_so",
+        ],
+    ),
+    (
+        "a client sends its secret in the form though only Basic is advertised",
+        &["the_resource_names_the_issuer_that_the_server_metadata_names"],
+    ),
     ("a loopback redirect with a random port was refused", &["on_loopback_the_port_and_nothing_else_is_free"]),
-    ("a client that prefers private_key_jwt but offers none was refused", &["a_well_known_client_is_known_when_its_document_cannot_be_had"]),
-    ("one bad redirect in a list broke a good client", &["what_real_clients_send_is_taken_and_what_is_dangerous_is_not"]),
-    ("dynamic registration without any limit", &["a_flood_of_registrations_is_slowed", "registrations_are_bounded_and_never_cost_a_client_its_grant"]),
+    (
+        "a client that prefers private_key_jwt but offers none was refused",
+        &["a_well_known_client_is_known_when_its_document_cannot_be_had"],
+    ),
+    (
+        "one bad redirect in a list broke a good client",
+        &["what_real_clients_send_is_taken_and_what_is_dangerous_is_not"],
+    ),
+    (
+        "dynamic registration without any limit",
+        &["a_flood_of_registrations_is_slowed", "registrations_are_bounded_and_never_cost_a_client_its_grant"],
+    ),
     ("a secret was handed to every registered client", &["the_answer_echoes_everything_and_can_be_read_again"]),
     // Discovery and audience
-    ("metadata named another issuer than the one that it was fetched from", &["the_resource_names_the_issuer_that_the_server_metadata_names"]),
-    ("audience mismatch after a perfect flow, with or without a slash, with no resource at all", &["a_token_request_may_name_the_resource_of_the_grant_only", "one_resource_may_be_named_twice_but_not_two"]),
+    (
+        "metadata named another issuer than the one that it was fetched from",
+        &["the_resource_names_the_issuer_that_the_server_metadata_names"],
+    ),
+    (
+        "audience mismatch after a perfect flow, with or without a slash, with no resource at all",
+        &["a_token_request_may_name_the_resource_of_the_grant_only", "one_resource_may_be_named_twice_but_not_two"],
+    ),
     ("forwarded headers poisoned links and documents", &["documents_do_not_listen_to_forwarded_headers"]),
     ("no CORS on discovery, token and registration", &["a_browser_client_may_ask_before_it_posts"]),
-    ("a wrong Host was answered (DNS rebinding)", &["documents_do_not_listen_to_forwarded_headers", "only_known_hosts_are_answered"]),
+    (
+        "a wrong Host was answered (DNS rebinding)",
+        &["documents_do_not_listen_to_forwarded_headers", "only_known_hosts_are_answered"],
+    ),
     // Consent
-    ("the page's policy blocked the redirect after consent", &["the_consent_page_names_who_asks_and_where_the_answer_goes"]),
+    (
+        "the page's policy blocked the redirect after consent",
+        &["the_consent_page_names_who_asks_and_where_the_answer_goes"],
+    ),
     ("a signed-in browser authorised without being asked", &["looking_at_the_consent_page_changes_nothing"]),
     ("consent was not tied to the browser that gave it", &["another_browser_cannot_answer_for_this_one"]),
-    ("any redirect or client was taken at authorize", &["errors_before_client_and_redirect_fit_together_never_redirect", "an_address_that_was_not_registered_is_never_answered"]),
-    ("an error path redirected before the redirect was checked", &["errors_before_client_and_redirect_fit_together_never_redirect"]),
-    ("a scheme list was passed by case, space and control characters", &["schemes_are_refused_in_any_letters", "the_table_of_redirect_uris"]),
-    ("redirects compared by pattern, prefix or host without userinfo", &["the_table_of_redirect_uris", "every_change_of_one_byte_of_real_clients_is_refused"]),
-    ("no way on when the browser is on another machine than the client", &["going_back_after_approving_shows_the_address_to_copy"]),
+    (
+        "any redirect or client was taken at authorize",
+        &[
+            "errors_before_client_and_redirect_fit_together_never_redirect",
+            "an_address_that_was_not_registered_is_never_answered",
+        ],
+    ),
+    (
+        "an error path redirected before the redirect was checked",
+        &["errors_before_client_and_redirect_fit_together_never_redirect"],
+    ),
+    (
+        "a scheme list was passed by case, space and control characters",
+        &["schemes_are_refused_in_any_letters", "the_table_of_redirect_uris"],
+    ),
+    (
+        "redirects compared by pattern, prefix or host without userinfo",
+        &["the_table_of_redirect_uris", "every_change_of_one_byte_of_real_clients_is_refused"],
+    ),
+    (
+        "no way on when the browser is on another machine than the client",
+        &["going_back_after_approving_shows_the_address_to_copy"],
+    ),
     // Codes
-    ("a code was refused only if wrong and expired", &["client_and_time_must_both_be_right", "a_code_is_for_its_client_its_verifier_its_address_and_its_minute"]),
-    ("codes and refresh tokens not bound to their client", &["a_code_is_for_its_client_its_verifier_its_address_and_its_minute", "a_refresh_token_is_for_its_client_only"]),
+    (
+        "a code was refused only if wrong and expired",
+        &["client_and_time_must_both_be_right", "a_code_is_for_its_client_its_verifier_its_address_and_its_minute"],
+    ),
+    (
+        "codes and refresh tokens not bound to their client",
+        &["a_code_is_for_its_client_its_verifier_its_address_and_its_minute", "a_refresh_token_is_for_its_client_only"],
+    ),
     ("a code worked twice when redeemed at the same time", &["of_fifty_redemptions_of_one_code_one_succeeds"]),
-    ("the S256 method was lost on the way to storage", &["the_pkce_challenge_survives_a_restart", "the_verifier_is_always_asked_for"]),
-    ("a thief who replays a used code ended the owner's grant", &["a_replayed_code_ends_what_it_gave_but_only_for_its_owner"]),
+    (
+        "the S256 method was lost on the way to storage",
+        &["the_pkce_challenge_survives_a_restart", "the_verifier_is_always_asked_for"],
+    ),
+    (
+        "a thief who replays a used code ended the owner's grant",
+        &["a_replayed_code_ends_what_it_gave_but_only_for_its_owner"],
+    ),
     // Tokens
     ("no personal tokens with names beside OAuth", &["a_personal_token_works_for_a_year_and_not_a_day_longer"]),
     ("a cap of hours made tokens unusable", &["a_personal_token_works_for_a_year_and_not_a_day_longer"]),
-    ("a revoked key was still served from a cache", &["a_revoked_token_is_refused_at_the_very_next_request_and_after_a_restart", "revocation_ends_a_token_at_the_very_next_request"]),
-    ("a token page without name, dates, last use or state", &["last_use_is_seen_at_once_and_survives_a_flush_and_a_restart"]),
+    (
+        "a revoked key was still served from a cache",
+        &[
+            "a_revoked_token_is_refused_at_the_very_next_request_and_after_a_restart",
+            "revocation_ends_a_token_at_the_very_next_request",
+        ],
+    ),
+    (
+        "a token page without name, dates, last use or state",
+        &["last_use_is_seen_at_once_and_survives_a_flush_and_a_restart"],
+    ),
     ("a token made another token", &["a_personal_token_can_never_make_a_token"]),
-    ("exp and nbf of the wrong type counted as absent; truncated tokens accepted", &["forged_and_mangled_tokens_are_refused_each_for_its_reason"]),
+    (
+        "exp and nbf of the wrong type counted as absent; truncated tokens accepted",
+        &[
+            "every_claim_is_required_and_has_its_type",
+            "a_token_that_is_cut_or_extended_anywhere_is_refused",
+            "no_algorithm_but_ours_signs",
+            "no_header_but_the_one_we_write_is_read",
+        ],
+    ),
     ("one login ended the other machine's token", &["of_two_connections_of_one_client_neither_ends_the_other"]),
-    ("introspection told clients about tokens of others", &["introspection_is_for_clients_that_an_admin_made_with_their_secret"]),
+    (
+        "introspection told clients about tokens of others",
+        &["introspection_is_for_admin_made_clients_with_their_secret"],
+    ),
     // Network
-    ("a metadata URL led to inside addresses, through 6to4 and NAT64 too", &["special_addresses_are_refused", "a_host_that_leads_inside_is_not_connected_to"]),
+    (
+        "a metadata URL led to inside addresses, through 6to4 and NAT64 too",
+        &["special_addresses_are_refused", "a_host_that_leads_inside_is_not_connected_to"],
+    ),
     ("the address changed between check and connection", &["a_name_that_changes_its_address_gains_nothing"]),
     // Start
-    ("a missing or damaged database led back to set-up", &["a_missing_or_strange_database_is_a_refusal_and_never_a_new_one", "the_door_to_the_first_account_closes_for_ever"]),
+    (
+        "a missing or damaged database led back to set-up",
+        &[
+            "a_missing_or_strange_database_is_a_refusal_and_never_a_new_one",
+            "the_door_to_the_first_account_closes_for_ever",
+        ],
+    ),
     ("a revocation was lost by a crash", &["a_revocation_survives_kill_9_and_is_known_to_the_first_request"]),
 ];
 
@@ -73,8 +186,11 @@ fn every_row_names_tests_that_exist() {
     for folder in ["src", "tests/it"] {
         collect(&root.join(folder), &mut known);
     }
-    let missing: Vec<_> =
-        ROWS.iter().flat_map(|(row, tests)| tests.iter().map(move |test| (row, *test))).filter(|(_, test)| !known.contains(*test)).collect();
+    let missing: Vec<_> = ROWS
+        .iter()
+        .flat_map(|(row, tests)| tests.iter().map(move |test| (row, *test)))
+        .filter(|(_, test)| !known.contains(*test))
+        .collect();
     assert!(missing.is_empty(), "rows whose tests do not exist: {missing:#?}");
     assert!(ROWS.iter().all(|(_, tests)| !tests.is_empty()));
 }

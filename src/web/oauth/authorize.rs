@@ -11,6 +11,7 @@ use crate::oauth::error::ProtocolError;
 use crate::oauth::redirect_uri::RedirectUri;
 use crate::oauth::scope;
 use crate::seal::Purpose;
+use crate::secret::TokenDigest;
 use crate::web::cookies::CookieKind;
 use crate::web::dashboard::Vouched;
 use crate::web::error::ErrorView;
@@ -40,6 +41,7 @@ const FRESH_SIGN_IN: Duration = minutes(2);
 #[derive(Serialize, Deserialize)]
 struct Callback {
     request: [u8; 32],
+    code: TokenDigest,
     url: String,
     works_until: Timestamp,
 }
@@ -67,7 +69,11 @@ pub async fn get(
         return Ok(to_login(&Method::GET, &uri));
     }
     if let Some(callback) = approved_before(&state, &asked.request, &headers) {
-        return Ok(done_page(&asked, callback, now));
+        let code = callback.code;
+        let waiting = blocking::run(&state.app, move |app| app.is_code_waiting(code)).await;
+        if waiting.map_err(IntoResponse::into_response)?.map_err(|error| operation_error(&error))? {
+            return Ok(done_page(&asked, callback, now));
+        }
     }
     consent_page(&state, &signed_in, &asked, &raw).await
 }
@@ -94,21 +100,18 @@ pub async fn post(
     CsrfForm(form): CsrfForm<DecisionForm>,
 ) -> Result<Response, Response> {
     let (session, user) = (signed_in.session.id, signed_in.user.id);
-    let approved = form.decision == Decision::Approve;
     let decided = blocking::run(&state.app, move |app| match form.decision {
         Decision::Approve => app.approve(session, user, &form.request),
         Decision::Deny => app.deny(session, &form.request),
     });
     let decided = decided.await.map_err(IntoResponse::into_response)?;
-    let Decided { url, request } = decided.map_err(|error| authorize_error(&state, error, &headers))?;
+    let Decided { url, request, code } = decided.map_err(|error| authorize_error(&state, error, &headers))?;
     let response = see_other(&url);
-    if !approved || !request.redirect_uri().is_loopback() {
-        return Ok(response);
-    }
+    let Some(code) = code.filter(|_| request.redirect_uri().is_loopback()) else { return Ok(response) };
     // If no program listens there (the browser is on another machine), the Back button leads to a page with the address.
     let now = state.app.now();
     let works_until = now + state.app.options().credentials.authorization_code;
-    let callback = Callback { request: digest(&request), url, works_until };
+    let callback = Callback { request: digest(&request), code, url, works_until };
     let sealed = state.app.sealer().seal(Purpose::Callback, &callback, now, CALLBACK_LIFE);
     Ok(with_cookie(response, &state.cookies().set(CookieKind::Callback, sealed, Some(CALLBACK_LIFE))))
 }
