@@ -37,7 +37,7 @@ async fn tokens_outlive_the_rotation_of_their_key_until_they_expire() {
     }
     assert_ne!(active(&appliance), first);
     assert!(published(&appliance).await.contains(&first.to_string()));
-    appliance.advance(days(5));
+    appliance.advance(days(5) + hours(1));
     call(&appliance, &token).await.expect(401);
     appliance.advance(days(90));
     appliance.app.rotate_by_schedule().unwrap();
