@@ -8,6 +8,8 @@
 mod support;
 
 mod authorize;
+mod bad_input;
+mod client_keys;
 mod commands;
 mod gateway;
 mod key_rotation;

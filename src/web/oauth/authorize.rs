@@ -230,7 +230,7 @@ fn client_problem(problem: ClientProblem, headers: &HeaderMap) -> Response {
             let happened = format!("The application's description could not be used: {error}.");
             let advice = "Try again in a minute. If this server has no way out to the internet, an admin can pin the \
                           application's document under Clients.";
-            ErrorView::new(StatusCode::BAD_GATEWAY, "This application is not known here", &happened, advice)
+            ErrorView::new(StatusCode::BAD_REQUEST, "This application is not known here", &happened, advice)
                 .into_response()
         }
     }

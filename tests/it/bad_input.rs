@@ -1,0 +1,184 @@
+//! Whatever is sent to whatever route: a clear answer in the route's own form, never a 5xx, never a stack trace.
+
+use crate::support::{Answer, Appliance, Browser};
+use axum::body::Body;
+use axum::http::Method;
+use serde_json::{Value, json};
+
+/// Every path of the HTTP surface, and a few that are none.
+const PATHS: &[&str] = &[
+    "/",
+    "/mcp",
+    "/mcp/",
+    "/mcp/none",
+    "/authorize",
+    "/token",
+    "/register",
+    "/register/cli_x",
+    "/revoke",
+    "/introspect",
+    "/.well-known/oauth-protected-resource",
+    "/.well-known/oauth-protected-resource/mcp",
+    "/.well-known/oauth-protected-resource//..//",
+    "/.well-known/oauth-authorization-server",
+    "/.well-known/jwks.json",
+    "/login",
+    "/logout",
+    "/setup",
+    "/dashboard",
+    "/dashboard/api-keys",
+    "/dashboard/api-keys/new",
+    "/dashboard/api-keys/x/revoke",
+    "/dashboard/api-keys/tok_7zzzzzzzzzzzzzzzzzzzzzzzzz/rename",
+    "/dashboard/connections",
+    "/dashboard/connections/x/revoke",
+    "/dashboard/connections/revoke-all",
+    "/dashboard/signing-keys",
+    "/dashboard/signing-keys/rotate",
+    "/dashboard/signing-keys/x/condemn",
+    "/dashboard/clients",
+    "/dashboard/clients/new",
+    "/dashboard/clients/pin",
+    "/dashboard/clients/remove",
+    "/dashboard/security",
+    "/dashboard/security/password",
+    "/dashboard/security/sign-out-everywhere",
+    "/assets/none.css",
+    "/assets/../../Cargo.toml",
+    "/healthz",
+    "/readyz",
+    "/%00",
+    "/%ff%fe",
+    "//evil.example/",
+    "/none",
+];
+
+const TYPES: &[&str] =
+    &["application/x-www-form-urlencoded", "application/json", "multipart/form-data", "text/html", "\t;;=", ""];
+
+fn bodies() -> Vec<Vec<u8>> {
+    vec![
+        vec![],
+        b"a=b&a=c&=&&&%".to_vec(),
+        b"grant_type=authorization_code&code=%ff%fe&client_id=\0".to_vec(),
+        b"{".to_vec(),
+        b"null".to_vec(),
+        b"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[".repeat(40),
+        json!({"jsonrpc": "2.0", "id": {"x": []}, "method": 7, "params": "x"}).to_string().into_bytes(),
+        json!({"redirect_uris": {"a": 1}, "client_name": 7}).to_string().into_bytes(),
+        vec![0xff; 2_000],
+        vec![b'a'; 200_000],
+    ]
+}
+
+fn check(answer: &Answer, what: &str) {
+    assert!(!answer.status.is_server_error(), "{what}: {} {}", answer.status, answer.body);
+    for leak in ["panicked", "stack backtrace", "src/", ".rs:"] {
+        assert!(!answer.body.contains(leak), "{what}: {}", answer.body);
+    }
+}
+
+#[tokio::test]
+async fn no_route_breaks_on_any_body_or_type() {
+    let appliance = Appliance::with(&[("KEYWARD_LIMITS_RATE_LIMITS", "false")]);
+    let browser = Browser::signed_in(&appliance).await;
+    let (_, token) = appliance.personal_token("laptop");
+    let bearer = format!("Bearer {token}");
+    let cookie = browser.cookie_header();
+    for path in PATHS {
+        for kind in TYPES {
+            for body in bodies() {
+                let headers = [
+                    ("content-type", *kind),
+                    ("authorization", &bearer),
+                    ("cookie", &cookie),
+                    ("origin", "http://127.0.0.1:8080"),
+                ];
+                let answer = appliance.request(Method::POST, path, &headers, Body::from(body)).await;
+                check(&answer, &format!("POST {path} {kind}"));
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_route_breaks_on_any_method_query_or_header() {
+    let appliance = Appliance::new();
+    let browser = Browser::signed_in(&appliance).await;
+    let cookie = browser.cookie_header();
+    let strange = [
+        ("authorization", "Bearer"),
+        ("authorization", "Bearer  "),
+        ("authorization", "Basic %%%"),
+        ("authorization", "Basic Og=="),
+        ("authorization", "Bearer a.b.c"),
+        ("cookie", "keyward-session=v4.local.x"),
+        ("cookie", ";;;=;"),
+        ("host", "["),
+        ("host", ""),
+        ("origin", "null"),
+        ("accept", ",;q="),
+        ("mcp-protocol-version", "9999"),
+        ("x-forwarded-for", ",,,"),
+        ("content-length", "0"),
+        ("sec-fetch-site", "cross-site"),
+    ];
+    let queries = [
+        "",
+        "?",
+        "?%",
+        "?a=%ff",
+        "?client_id=%00&redirect_uri=javascript:x",
+        "?next=//evil.example",
+        "?secret=kwi_",
+        "?client_id=https://[::1]/x",
+    ];
+    for path in PATHS {
+        for method in ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND"] {
+            let method = Method::from_bytes(method.as_bytes()).unwrap();
+            let answer = appliance.request(method.clone(), path, &[("cookie", &cookie)], Body::empty()).await;
+            check(&answer, &format!("{method} {path}"));
+        }
+        for query in queries {
+            let answer =
+                appliance.get(&format!("{path}{query}"), &[("cookie", &cookie), ("accept", "text/html")]).await;
+            check(&answer, &format!("GET {path}{query}"));
+        }
+        for header in strange {
+            check(&appliance.get(path, &[header]).await, &format!("GET {path} {header:?}"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn each_kind_of_route_refuses_in_its_own_form() {
+    let appliance = Appliance::new();
+    let oauth = appliance.post_form("/token", &[("grant_type", "password")], &[]).await;
+    assert!(oauth.json()["error"].is_string(), "{}", oauth.body);
+    assert_eq!(oauth.header("cache-control"), "no-store");
+    let mcp = appliance.post_json("/mcp", &json!({}), &[]).await.expect(401).json();
+    assert_eq!(mcp["jsonrpc"], "2.0", "{mcp}");
+    assert!(mcp["error"]["message"].is_string(), "{mcp}");
+    let page = appliance.get("/dashboard/none", &[("accept", "text/html")]).await.expect(404);
+    assert!(page.body.contains("<h1"), "{}", page.body);
+    let method = appliance.get("/token", &[]).await.expect(405);
+    assert_eq!(method.json()["error"], "invalid_request");
+    let none: Value = appliance.get("/mcp/none", &[]).await.expect(404).json();
+    assert!(none.is_object());
+}
+
+#[tokio::test]
+async fn a_long_state_and_a_long_redirect_come_through() {
+    let appliance = Appliance::new();
+    let mut browser = Browser::signed_in(&appliance).await;
+    let mut agent = crate::support::Agent::register(&appliance, "Long").await;
+    agent.redirect_uri = format!("https://a.example/{}", "x".repeat(2_000));
+    let body = json!({"redirect_uris": [agent.redirect_uri], "token_endpoint_auth_method": "none"});
+    agent.client_id =
+        appliance.post_json("/register", &body, &[]).await.expect(201).json()["client_id"].as_str().unwrap().to_owned();
+    let state = "\"".repeat(4_096);
+    let callback = agent.authorize_with(&appliance, &mut browser, &[("state", &state)], "approve").await;
+    assert_eq!(crate::support::parameter(&callback, "state"), Some(state));
+    let code = crate::support::parameter(&callback, "code").unwrap();
+    agent.redeem(&appliance, &code).await.expect(200);
+}
