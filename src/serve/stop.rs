@@ -35,14 +35,19 @@ pub struct StopWatch {
 impl StopWatch {
     /// Waits for the end. From then on a second signal ends the process at once.
     pub async fn wait(mut self) {
-        let signalled = tokio::select! {
-            () = self.signals.next() => true,
-            () = ended(self.input.take()) => false,
+        let signalled = match &mut self.input {
+            Some(input) => tokio::select! {
+                () = self.signals.next() => true,
+                _ = input => false,
+            },
+            None => {
+                self.signals.next().await;
+                true
+            }
         };
         tracing::info!("stopping");
         tokio::spawn(async move {
             if !signalled {
-                // Whoever closes our input often signals too.
                 self.signals.next().await;
             }
             self.signals.next().await;
