@@ -35,19 +35,14 @@ pub struct StopWatch {
 impl StopWatch {
     /// Waits for the end. From then on a second signal ends the process at once.
     pub async fn wait(mut self) {
-        let signalled = match &mut self.input {
-            Some(input) => tokio::select! {
-                () = self.signals.next() => true,
-                _ = input => false,
-            },
-            None => {
-                self.signals.next().await;
-                true
-            }
+        let signalled = tokio::select! {
+            () = self.signals.next() => true,
+            () = ended(self.input.take()) => false,
         };
         tracing::info!("stopping");
         tokio::spawn(async move {
             if !signalled {
+                // Whoever closes our input often signals too.
                 self.signals.next().await;
             }
             self.signals.next().await;

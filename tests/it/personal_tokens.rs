@@ -4,7 +4,7 @@ use crate::support::{Appliance, Browser, call};
 use keyward::account::personal_token::TokenState;
 use keyward::app::error::OperationError;
 use keyward::app::personal_tokens::{Made, NewPersonalToken};
-use keyward::clock::{Clock, days};
+use keyward::clock::{Clock, days, hours};
 use keyward::entropy::OsEntropy;
 use keyward::id::TokenId;
 use std::time::Duration;
@@ -19,7 +19,7 @@ async fn a_personal_token_works_for_a_year_and_not_a_day_longer() {
     let appliance = Appliance::new();
     let (_, token) = appliance.personal_token("laptop");
     call(&appliance, &token).await.expect(200);
-    appliance.advance(days(365) - Duration::from_secs(1));
+    appliance.advance(days(364) + hours(24).saturating_sub(Duration::from_secs(1)));
     call(&appliance, &token).await.expect(200);
     appliance.advance(Duration::from_secs(61));
     let refused = call(&appliance, &token).await.expect(401);

@@ -3,7 +3,8 @@
 use crate::support::post_forms;
 use serde_json::json;
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::fmt::Write as _;
+use std::io::{BufRead, BufReader, Read, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -27,26 +28,22 @@ struct Reply {
 impl Served {
     /// Starts and waits for the ready line.
     fn start(data: &Path, address: SocketAddr) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_keyward"))
+        let child = Command::new(env!("CARGO_BIN_EXE_keyward"))
             .args(["serve", "--listen", &address.to_string(), "--data-dir"])
             .arg(data)
             .env("KEYWARD_LIMITS_RATE_LIMITS", "false")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut output = BufReader::new(child.stdout.take().unwrap());
-        let mut lines = Vec::new();
-        loop {
+            .spawn();
+        let mut served = Self { child: child.unwrap(), address, lines: Vec::new() };
+        let mut output = BufReader::new(served.child.stdout.take().unwrap());
+        while !served.lines.last().is_some_and(|line| line.contains("ready at")) {
             let mut line = String::new();
-            assert_ne!(output.read_line(&mut line).unwrap(), 0, "it ended early: {lines:?}");
-            let ready = line.contains("ready at");
-            lines.push(line.trim().to_owned());
-            if ready {
-                return Self { child, address, lines };
-            }
+            assert_ne!(output.read_line(&mut line).unwrap(), 0, "it ended early: {:?}", served.lines);
+            served.lines.push(line.trim().to_owned());
         }
+        served
     }
 
     /// Ends the process at once: no handler of its own runs.
@@ -60,9 +57,9 @@ impl Served {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let mut request = format!("{method} {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n", self.address);
         for (name, value) in headers {
-            request += &format!("{name}: {value}\r\n");
+            write!(request, "{name}: {value}\r\n").unwrap();
         }
-        request += &format!("content-length: {}\r\n\r\n{body}", body.len());
+        write!(request, "content-length: {}\r\n\r\n{body}", body.len()).unwrap();
         stream.write_all(request.as_bytes()).unwrap();
         let mut reply = String::new();
         stream.read_to_string(&mut reply).unwrap();

@@ -1,6 +1,7 @@
 //! Codes for tokens.
 
 use crate::support::{Agent, Appliance, Browser, Grant, Pkce, call, parameter};
+use keyward::clock::minutes;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,7 +45,7 @@ async fn a_code_is_for_its_client_its_verifier_its_address_and_its_minute() {
         assert_eq!(answer.json()["error"], error, "{changes:?}");
         assert_eq!(answer.status, if error == "invalid_client" { 401 } else { 400 });
     }
-    appliance.advance(Duration::from_secs(60));
+    appliance.advance(minutes(1));
     assert_eq!(agent.redeem(&appliance, &right).await.expect(400).json()["error"], "invalid_grant");
 
     let right = code(&appliance, &mut browser, &agent).await;

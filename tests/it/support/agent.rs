@@ -17,7 +17,6 @@ pub struct Pkce {
 impl Pkce {
     /// The pair of a verifier that `seed` tells apart.
     pub fn new(seed: &str) -> Self {
-        let verifier = format!("verifier-{seed:-<40}").replace(' ', "-");
         let seed: String = seed.chars().filter(char::is_ascii_alphanumeric).collect();
         let verifier = format!("verifier-{seed:-<40}");
         let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(&verifier));
