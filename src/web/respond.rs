@@ -31,13 +31,15 @@ pub fn with_cookie(mut response: Response, set_cookie: &str) -> Response {
 pub fn to_login(method: &Method, uri: &Uri) -> Response {
     let next = uri.path_and_query().map_or("", |path| path.as_str());
     match LocalPath::parse(next) {
-        Some(next) if *method == Method::GET => {
-            let query: String =
-                url::form_urlencoded::Serializer::new(String::new()).append_pair("next", &next.0).finish();
-            see_other(&format!("{}?{query}", paths::LOGIN))
-        }
+        Some(next) if *method == Method::GET => see_other(&login_path(&next)),
         _ => see_other(paths::LOGIN),
     }
+}
+
+/// The login page on the way to `next`.
+pub fn login_path(next: &LocalPath) -> String {
+    let query: String = url::form_urlencoded::Serializer::new(String::new()).append_pair("next", &next.0).finish();
+    format!("{}?{query}", paths::LOGIN)
 }
 
 /// A path of this site to go on to: never another host, however it is written.

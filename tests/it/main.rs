@@ -21,4 +21,5 @@ mod registration;
 mod revocation;
 mod restart;
 mod rows;
+mod sign_in;
 mod token_exchange;

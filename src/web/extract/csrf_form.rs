@@ -63,12 +63,12 @@ impl<T: DeserializeOwned> FromRequest<WebState> for CsrfForm<T> {
         if !body::is_form(&parts.headers) {
             return Err(unreadable("a form was expected"));
         }
-        // A signed-in browser's forms are bound to its session; only without one does the visit count.
-        let binding = match parts.extensions.get::<SignedIn>() {
-            Some(signed_in) => Some(signed_in.binding()),
-            None => session_id(&parts, state).map(|id| id.to_string()),
+        // The forms of a page for somebody who is signed in are bound to the session. Before that the visit counts, and at
+        // signing out the session that the cookie names, good or not.
+        let bindings = match parts.extensions.get::<SignedIn>() {
+            Some(signed_in) => [Some(signed_in.binding()), None],
+            None => [session_id(&parts, state).map(|id| id.to_string()), Visitor::mark(&parts, state)],
         };
-        let bindings = [binding, Visitor::mark(&parts, state)];
         let body = body::read(&parts.headers, body, state.limits().form_body).await.map_err(bad_body)?;
         let fits = |sent: &str| {
             let same = |own: &String| bool::from(state.form_token(own).as_bytes().ct_eq(sent.as_bytes()));

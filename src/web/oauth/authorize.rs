@@ -20,7 +20,7 @@ use crate::web::oauth::client::{self, ClientProblem};
 use crate::web::oauth::consent::{ConsentDoneView, ConsentView, Destination, ScopeRow};
 use crate::web::oauth::respond::{json, refusal};
 use crate::web::page::{FormAction, Page};
-use crate::web::respond::{operation_error, see_other, to_login, with_cookie};
+use crate::web::respond::{LocalPath, login_path, operation_error, see_other, to_login, with_cookie};
 use crate::web::state::WebState;
 use crate::web::when::When;
 use crate::wire::{blocking, paths};
@@ -131,7 +131,7 @@ async fn consent_page(state: &WebState, signed_in: &SignedIn, asked: &Asked, raw
         form_token: state.form_token(&signed_in.binding()),
         request: state.app.seal_consent(asked, signed_in.session.id),
         username: signed_in.user.name.to_string(),
-        other_user_url: format!("{}?{}", paths::AUTHORIZE, with_prompt_login(raw)),
+        other_user_url: as_another_user(raw),
         client_name: asked.client.display_name().to_owned(),
         vouched: Vouched::of(&asked.client.id, Some(asked.client.kind)),
         destination: destination(redirect_uri),
@@ -186,9 +186,12 @@ fn scope_row(name: &str) -> ScopeRow {
     ScopeRow { scope: name.to_owned(), words: words.to_owned() }
 }
 
-fn with_prompt_login(raw: &str) -> String {
+/// The same request for somebody else: through the login page, which shows its form because of `prompt=login`.
+fn as_another_user(raw: &str) -> String {
     let others = raw.split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("prompt="));
-    others.chain(["prompt=login"]).collect::<Vec<_>>().join("&")
+    let query = others.chain(["prompt=login"]).collect::<Vec<_>>().join("&");
+    let request = format!("{}?{query}", paths::AUTHORIZE);
+    LocalPath::parse(&request).map_or(request, |next| login_path(&next))
 }
 
 fn authorize_error(state: &WebState, error: AuthorizeError, headers: &HeaderMap) -> Response {

@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use keyward::access::{GuardedServer, ServerDirectory, ServerKind, ServerName};
-use keyward::account::user::User;
+use keyward::account::user::{Role, User};
 use keyward::app::personal_tokens::{Made, NewPersonalToken};
 use keyward::app::{App, Parts};
 use keyward::clock::{Clock, ManualClock, Timestamp};
@@ -16,6 +16,7 @@ use keyward::id::TokenId;
 use keyward::secret::MasterSecret;
 use keyward::serve;
 use keyward::store::Store;
+use keyward::store::tables::USERS;
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
@@ -105,6 +106,22 @@ impl Appliance {
             entropy: Arc::clone(entropy),
             variables: variables.clone(),
         }
+    }
+
+    /// One that nobody has set up yet, and the secret of its link; its `admin` is a stranger to it.
+    pub fn unclaimed() -> (Self, String) {
+        let mut appliance = Self::new();
+        appliance.store = Store::in_memory();
+        appliance.restart();
+        let secret = appliance.app.open_set_up().unwrap().unwrap();
+        (appliance, secret.expose().to_owned())
+    }
+
+    /// Takes the admin's rights away.
+    pub fn demote_admin(&self) {
+        let id = self.admin.id;
+        let demoted = self.store.write(move |tx| tx.change(USERS, &id, |user: &mut User| user.role = Role::Member));
+        demoted.unwrap().unwrap();
     }
 
     /// Starts the appliance again over the same store, as after a crash: nothing in memory survives.
