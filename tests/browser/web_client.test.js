@@ -24,6 +24,7 @@ before(async () => {
   });
   site.listen(0, "127.0.0.1");
   await once(site, "listening");
+  site.unref();
   origin = `http://localhost:${site.address().port}`;
 });
 after(async () => {

@@ -21,6 +21,7 @@ export async function newApplication(mcpUrl, { name, host = "127.0.0.1", redirec
   });
   listener.listen(0, "127.0.0.1");
   await once(listener, "listening");
+  listener.unref();
   const redirectUrl = redirect ?? `http://${host}:${listener.address().port}/callback`;
   if (!listens) listener.close();
 
