@@ -6,7 +6,7 @@ import { strict as assert } from "node:assert";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { freePort, scratchFolder, startServe } from "../interop/support/appliance.js";
-import { heading, openChromium, picture, signIn, withPerson } from "./support/chromium.js";
+import { atHome, heading, openChromium, picture, signIn, withPerson } from "./support/chromium.js";
 import { newApplication, statusWith, whoami, withToken } from "./support/client.js";
 
 const admin = { username: "ada", password: "a lantern over the harbour wall" };
@@ -50,19 +50,19 @@ async function setUp(appliance, page, javaScript) {
   await page.getByLabel("Password", { exact: true }).fill(admin.password);
   await page.getByLabel("The same password again").fill(admin.password);
   await page.getByRole("button", { name: "Create the account" }).click();
-  await page.getByRole("heading", { level: 1, name: /^(Home|Sign in)$/ }).waitFor();
+  await atHome(page);
 
   const again = await fetch(appliance.setupUrl, { redirect: "manual" });
   assert.ok(!(await again.text()).includes('name="password"'), "the link works once");
 }
 
 async function signOutAndIn(appliance, page) {
-  const signOut = page.getByRole("button", { name: "Sign out", exact: true });
-  if (await signOut.isVisible()) await signOut.click();
+  await page.getByRole("button", { name: "Sign out", exact: true }).click();
+  await heading(page, "Sign in");
   await page.goto(`${appliance.url}/dashboard`);
   await heading(page, "Sign in");
   await signIn(page, admin);
-  await heading(page, "Home");
+  await atHome(page);
 }
 
 async function personalToken(appliance, { page, context }, javaScript) {
@@ -136,8 +136,11 @@ async function connection(appliance, page) {
 
 async function keysAndPassword(appliance, page) {
   await page.getByRole("link", { name: "Signing keys" }).click();
-  await page.getByRole("button", { name: "Rotate now" }).click();
-  await page.getByRole("cell", { name: /retired/ }).first().waitFor();
+  await heading(page, "Signing keys");
+  await page.getByRole("row", { name: /signs new tokens/ }).getByRole("link", { name: /^Condemn/ }).click();
+  await page.getByRole("button", { name: "Condemn this key" }).click();
+  await page.getByRole("cell", { name: /nothing it signed is accepted/ }).waitFor();
+  await page.getByRole("cell", { name: /signs new tokens/ }).waitFor();
 
   await page.getByRole("link", { name: "Security" }).click();
   await page.getByLabel("Current password").fill(admin.password);
@@ -146,7 +149,8 @@ async function keysAndPassword(appliance, page) {
   await page.getByRole("button", { name: "Change the password" }).click();
   await page.locator(".notice").waitFor();
   await page.getByRole("button", { name: "Sign out", exact: true }).click();
+  await heading(page, "Sign in");
   await page.goto(`${appliance.url}/dashboard`);
   await signIn(page, { ...admin, password: "the harbour wall at low tide" });
-  await heading(page, "Home");
+  await atHome(page);
 }

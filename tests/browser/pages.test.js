@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import axe from "axe-core";
 import { freePort, scratchFolder, startFixture, startServe } from "../interop/support/appliance.js";
-import { heading, looks, openChromium, picture, signIn, withPerson } from "./support/chromium.js";
+import { atHome, heading, looks, openChromium, picture, signIn, withPerson } from "./support/chromium.js";
 import { newApplication } from "./support/client.js";
 
 let appliance;
@@ -34,7 +34,7 @@ async function furnish() {
   await withPerson(browser, {}, async ({ page }) => {
     await page.goto(`${appliance.url}/login`);
     await signIn(page, appliance);
-    await heading(page, "Home");
+    await atHome(page);
     for (const name of ["Claude Code on the laptop", "Backup script", "An old one with a rather long name for a narrow screen"]) {
       await page.goto(`${appliance.url}/dashboard/api-keys`);
       await page.getByRole("link", { name: "New token" }).first().click();
@@ -127,7 +127,7 @@ for (const [lookName, look] of Object.entries(looks)) {
     withPerson(browser, { look }, async ({ page }) => {
       await page.goto(`${appliance.url}/login`);
       await signIn(page, appliance);
-      await heading(page, "Home");
+      await atHome(page);
       await judge(page, inside, lookName);
     }));
 }

@@ -95,3 +95,8 @@ export async function signIn(page, { username, password }) {
 export async function heading(page, name) {
   await page.getByRole("heading", { level: 1, name }).waitFor();
 }
+
+/** Waits until the tab is at the start of the dashboard. */
+export async function atHome(page) {
+  await heading(page, "Your servers");
+}
