@@ -56,13 +56,17 @@ pub(super) fn admit(
 }
 
 impl Refusal {
-    /// Writes it down, for whoever wonders why a client does not get in. Ids and reasons only.
+    /// Writes it down, for whoever wonders why a client does not get in: ids and reasons only. What anybody can make us
+    /// write is written at debug level.
     pub(super) fn log(&self, server: &GuardedServer) {
         let server = server.name.as_str();
         match self {
             // What every client does first.
             Self::NoToken => tracing::debug!(server, "refused: no token"),
-            Self::Unreadable(problem) => tracing::info!(server, %problem, "refused: unreadable authorization"),
+            Self::Unreadable(problem) => tracing::debug!(server, %problem, "refused: unreadable authorization"),
+            Self::Token(refusal) if is_strangers(refusal) => {
+                tracing::debug!(server, reason = refusal.code(), "refused: not a token of ours");
+            }
             Self::Token(refusal) => {
                 tracing::info!(server, reason = refusal.code(), "refused: {}", refusal.description());
             }
@@ -70,6 +74,12 @@ impl Refusal {
             Self::Scope(lack) => tracing::info!(server, needed = %lack.needed, "refused: insufficient scope"),
         }
     }
+}
+
+/// Whether no signature of ours was seen on the token.
+const fn is_strangers(refusal: &TokenRefusal) -> bool {
+    use TokenRefusal::{BadSignature, Malformed, TooLong, UnknownKey, WrongKind};
+    matches!(refusal, TooLong | Malformed | WrongKind | UnknownKey | BadSignature)
 }
 
 fn address_of(extensions: &Extensions) -> Option<IpAddr> {
