@@ -1,14 +1,19 @@
 //! What does the log look like, and where does it go? To standard error: for people on a terminal, as JSON otherwise.
 //!
-//! Every line of a request carries the request's id (see [`crate::wire::entry`]). A secret never reaches a log: secrets
-//! have types that print nothing.
+//! Every line that is written while a request is worked on tells its id, method, path and address (see
+//! [`crate::wire::request_context`]). A secret never reaches a log: secrets have types that print nothing.
 
-use std::io::IsTerminal;
+use crate::wire::request_context::{self, RequestContext};
+use std::io::{self, IsTerminal};
 use std::str::FromStr;
+use tracing::{Event, Subscriber};
 use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt::format::{Compact, Format, Json, JsonFields, Writer};
+use tracing_subscriber::fmt::{self, FmtContext, FormatEvent, FormatFields, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{Layer, Registry, fmt};
+use tracing_subscriber::{Layer, Registry};
 
 /// How much is logged, and how.
 #[derive(Debug, Clone, Default)]
@@ -73,27 +78,92 @@ impl FromStr for LogFilter {
 
 /// Begins to log; once in a process. Later calls change nothing.
 pub fn init(options: &LogOptions) {
-    let terminal = std::io::stderr().is_terminal();
-    let layer: Box<dyn Layer<Registry> + Send + Sync> = match options.format {
-        LogFormat::Json => json_layer(),
-        LogFormat::Auto if !terminal => json_layer(),
-        LogFormat::Auto | LogFormat::Pretty => {
-            let colours = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-            Box::new(fmt::layer().compact().with_ansi(colours).with_target(false).with_writer(std::io::stderr))
-        }
+    let terminal = io::stderr().is_terminal();
+    let pretty = match options.format {
+        LogFormat::Auto => terminal,
+        LogFormat::Pretty => true,
+        LogFormat::Json => false,
     };
+    let colours = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     // Failure means that a subscriber is there already, as in a test.
-    let _ = tracing_subscriber::registry().with(layer.with_filter(options.filter.0.clone())).try_init();
+    let _ = subscriber(&options.filter, pretty, colours, io::stderr).try_init();
 }
 
-fn json_layer() -> Box<dyn Layer<Registry> + Send + Sync> {
-    let layer = fmt::layer().json().flatten_event(true).with_span_list(false).with_current_span(true);
-    Box::new(layer.with_writer(std::io::stderr))
+fn subscriber<W>(filter: &LogFilter, pretty: bool, colours: bool, writer: W) -> impl Subscriber + Send + Sync
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let layer: Box<dyn Layer<Registry> + Send + Sync> = if pretty {
+        let format = fmt::format().compact().with_target(false).with_ansi(colours);
+        Box::new(fmt::layer().with_ansi(colours).event_format(PrettyLine(format)).with_writer(writer))
+    } else {
+        let format = fmt::format().json().flatten_event(true).with_span_list(false).with_current_span(false);
+        let layer = fmt::layer().fmt_fields(JsonFields::new()).event_format(JsonLine(format));
+        Box::new(layer.with_writer(writer))
+    };
+    tracing_subscriber::registry().with(layer.with_filter(filter.0.clone()))
+}
+
+/// A line for people; at its end, the request.
+struct PrettyLine(Format<Compact>);
+
+impl<S, N> FormatEvent<S, N> for PrettyLine
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> std::fmt::Result {
+        let Some(request) = request_context::current() else {
+            return self.0.format_event(context, writer, event);
+        };
+        let mut line = String::new();
+        self.0.format_event(context, Writer::new(&mut line), event)?;
+        let RequestContext { id, method, address, .. } = &*request;
+        writeln!(writer, "{} ({method} {} from {address}, {id})", line.trim_end(), request.path())
+    }
+}
+
+/// A JSON object; its member `request` is the request.
+struct JsonLine(Format<Json>);
+
+impl<S, N> FormatEvent<S, N> for JsonLine
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> std::fmt::Result {
+        let Some(request) = request_context::current() else {
+            return self.0.format_event(context, writer, event);
+        };
+        let mut line = String::new();
+        self.0.format_event(context, Writer::new(&mut line), event)?;
+        let told = serde_json::json!({
+            "id": request.id,
+            "method": request.method.as_str(),
+            "path": request.path(),
+            "address": request.address,
+        });
+        let object = line.trim_end().strip_suffix('}').ok_or(std::fmt::Error)?;
+        writeln!(writer, "{object},\"request\":{told}}}")
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::id::RequestId;
+    use axum::http::{Method, Uri};
+    use std::sync::{Arc, Mutex};
 
     #[test]
     fn filters_are_levels_by_module() {
@@ -105,5 +175,64 @@ mod tests {
         }
         assert_eq!("info".parse::<LogFilter>().unwrap(), LogFilter::default());
         assert_eq!("off".parse::<LogFilter>().unwrap(), LogFilter::off());
+    }
+
+    #[derive(Clone, Default)]
+    struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// What is written about one event outside and one inside of a request.
+    fn log(pretty: bool) -> String {
+        let written = Written::default();
+        let writer = written.clone();
+        let subscriber = subscriber(&LogFilter::default(), pretty, false, move || writer.clone());
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::info!(answer = 42, "outside");
+            let uri = Uri::from_static("/a\"path?code=kwc_verysecret");
+            let address = [127, 0, 0, 1].into();
+            let context = RequestContext::new(RequestId::from_bytes([1; 16]), Method::GET, uri, address);
+            let _entered = request_context::enter(Some(Arc::new(context)));
+            tracing::warn!(answer = 43, text = "a\nb", "inside");
+            tracing::debug!("too quiet");
+        });
+        let bytes = written.0.lock().unwrap().clone();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn a_json_line_tells_its_request_without_the_query() {
+        let log = log(false);
+        let lines: Vec<serde_json::Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(lines.len(), 2, "{log}");
+        assert_eq!((&lines[0]["message"], &lines[0]["request"]), (&"outside".into(), &serde_json::Value::Null));
+        assert_eq!(
+            (&lines[1]["answer"], &lines[1]["text"], &lines[1]["level"]),
+            (&43.into(), &"a\nb".into(), &"WARN".into())
+        );
+        let request = &lines[1]["request"];
+        assert_eq!((&request["method"], &request["path"]), (&"GET".into(), &"/a\"path".into()));
+        assert_eq!(request["address"], "127.0.0.1");
+        assert!(request["id"].as_str().unwrap().parse::<RequestId>().is_ok());
+        assert!(!log.contains("verysecret"), "{log}");
+    }
+
+    #[test]
+    fn a_line_for_people_tells_its_request_without_the_query() {
+        let log = log(true);
+        let lines: Vec<_> = log.lines().collect();
+        assert_eq!(lines.len(), 2, "{log}");
+        assert!(lines[0].contains("INFO") && lines[0].contains("outside answer=42"), "{log}");
+        assert!(lines[1].contains("WARN") && lines[1].contains("(GET /a\"path from 127.0.0.1, req_"), "{log}");
+        assert!(!log.contains("verysecret"), "{log}");
     }
 }

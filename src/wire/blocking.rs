@@ -5,6 +5,7 @@
 //! tens of milliseconds of a core. Threads and memory are the process's, so the pools are too. An operation that has
 //! begun is never cut off: what it committed, it committed.
 
+use crate::wire::request_context;
 use axum::http::{HeaderValue, StatusCode, header::RETRY_AFTER};
 use axum::response::{IntoResponse, Response};
 use std::sync::{Arc, OnceLock};
@@ -112,11 +113,12 @@ where
     T: Send + 'static,
 {
     let app = Arc::clone(app);
-    let span = tracing::Span::current();
+    let request = request_context::current();
     // The place travels with the work: a caller who goes away does not free it early.
     let work = move || {
         let _place = place;
-        span.in_scope(|| operation(&app))
+        let _entered = request_context::enter(request);
+        operation(&app)
     };
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,

@@ -1,14 +1,15 @@
-//! What happens to every request first and last? It gets an id and an address, a span that every log line of its carries,
-//! and in the end a line in the log; a panic becomes a plain 500.
+//! What happens to every request first and last? It gets an id and an address, which every log line of its tells, and in
+//! the end a line in the log; a panic becomes a plain 500.
 //!
-//! The log names method and path, never the query: authorization codes and set-up secrets travel there. The line is
-//! written at debug level, from status 500 on at info level. The layer is written by hand, without a box more than it
-//! needs, because every request passes it.
+//! The line is written at debug level, from status 500 on at info level; see [`crate::wire::request_context`] for what the
+//! log tells of a request. The layer is written by hand, without a box more than it needs, because every request
+//! passes it.
 
 use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::id::RequestId;
 use crate::wire::client_address::{ClientAddress, PeerAddress, TrustedProxies};
+use crate::wire::request_context::{self, RequestContext};
 use crate::wire::request_id::{REQUEST_ID, RequestIds};
 use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode};
@@ -22,10 +23,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 use tower::{Layer, Service};
-use tracing::{Instrument, Level};
-
-/// Longest path that the log shows, in bytes.
-const MAX_LOGGED_PATH: usize = 200;
+use tracing::Level;
 
 /// The outermost layer of the router.
 #[derive(Debug, Clone)]
@@ -80,30 +78,25 @@ where
         let address = self.entry.address(&request);
         request.extensions_mut().insert(id);
         request.extensions_mut().insert(address);
-        let span = tracing::info_span!(
-            "request",
-            id = %id,
-            method = %request.method(),
-            path = shorten(request.uri().path()),
-            address = %address.0,
-        );
+        let (method, uri) = (request.method().clone(), request.uri().clone());
+        let context = Arc::new(RequestContext::new(id, method, uri, address.0));
         let began = began();
-        let inner = span.in_scope(|| catch_unwind(AssertUnwindSafe(|| self.inner.call(request))));
-        Box::pin(
-            async move {
-                let mut response = match inner {
-                    Ok(inner) => answer_or_panic(inner).await,
-                    Err(panic) => Err(panic),
-                }
-                .unwrap_or_else(|panic| after_panic(panic.as_ref(), id));
-                if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
-                    response.headers_mut().insert(REQUEST_ID, value);
-                }
-                log_answer(response.status(), began);
-                Ok(response)
+        let entered = request_context::enter(Some(Arc::clone(&context)));
+        let inner = catch_unwind(AssertUnwindSafe(|| self.inner.call(request)));
+        drop(entered);
+        Box::pin(async move {
+            let answered = match inner {
+                Ok(inner) => answer_or_panic(inner, &context).await,
+                Err(panic) => Err(panic),
+            };
+            let _entered = request_context::enter(Some(context));
+            let mut response = answered.unwrap_or_else(|panic| after_panic(panic.as_ref(), id));
+            if let Ok(value) = HeaderValue::try_from(id.to_string()) {
+                response.headers_mut().insert(REQUEST_ID, value);
             }
-            .instrument(span),
-        )
+            log_answer(response.status(), began);
+            Ok(response)
+        })
     }
 }
 
@@ -118,15 +111,18 @@ impl Entry {
 
 type Panic = Box<dyn Any + Send>;
 
-async fn answer_or_panic<F>(inner: F) -> Result<Response, Panic>
+async fn answer_or_panic<F>(inner: F, context: &Arc<RequestContext>) -> Result<Response, Panic>
 where
     F: Future<Output = Result<Response, Infallible>>,
 {
     let mut inner = pin!(inner);
-    poll_fn(move |context| match catch_unwind(AssertUnwindSafe(|| inner.as_mut().poll(context))) {
-        Ok(Poll::Pending) => Poll::Pending,
-        Ok(Poll::Ready(Ok(response))) => Poll::Ready(Ok(response)),
-        Err(panic) => Poll::Ready(Err(panic)),
+    poll_fn(move |task| {
+        let _entered = request_context::enter(Some(Arc::clone(context)));
+        match catch_unwind(AssertUnwindSafe(|| inner.as_mut().poll(task))) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(Ok(response))) => Poll::Ready(Ok(response)),
+            Err(panic) => Poll::Ready(Err(panic)),
+        }
     })
     .await
 }
@@ -154,22 +150,17 @@ fn began() -> Option<Instant> {
     tracing::enabled!(Level::INFO).then(Instant::now)
 }
 
-fn shorten(path: &str) -> &str {
-    path.get(..MAX_LOGGED_PATH).unwrap_or(path)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::clock::{ManualClock, Timestamp};
     use crate::entropy::SeededEntropy;
+    use crate::wire::blocking;
     use axum::Router;
     use axum::body::Body;
     use axum::routing::get;
     use http_body_util::BodyExt;
-    use std::io::Write;
     use std::net::SocketAddr;
-    use std::sync::Mutex;
     use tower::ServiceExt;
 
     async fn defect() -> &'static str {
@@ -216,32 +207,22 @@ mod tests {
         assert!(body.contains(id.to_str().unwrap()), "{body}");
     }
 
-    #[derive(Clone, Default)]
-    struct Written(Arc<Mutex<Vec<u8>>>);
-
-    impl Write for Written {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-
-    #[test]
-    fn the_log_has_the_path_without_the_query() {
-        let written = Written::default();
-        let writer = written.clone();
-        let subscriber =
-            tracing_subscriber::fmt().json().with_max_level(Level::DEBUG).with_writer(move || writer.clone()).finish();
-        tracing::subscriber::with_default(subscriber, || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(get_from(None, "/address?code=kwc_verysecret"));
-        });
-        let log = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
-        assert!(log.contains("\"path\":\"/address\"") && log.contains("\"status\":200"), "{log}");
-        assert!(!log.contains("kwc_verysecret"), "{log}");
+    #[tokio::test]
+    async fn a_handler_and_its_operations_know_their_request_for_the_log() {
+        let app = Arc::new(());
+        let handler = async move || {
+            tokio::task::yield_now().await;
+            let here = request_context::current().map(|context| context.path().to_owned());
+            let off_the_reactor = blocking::run(&app, |()| request_context::current().map(|context| context.id)).await;
+            assert!(off_the_reactor.unwrap().is_some());
+            here.unwrap()
+        };
+        let clock = Arc::new(ManualClock::at(Timestamp::from_unix_seconds(1_790_000_000)));
+        let layer = EntryLayer::new(clock, &SeededEntropy::new(1), TrustedProxies::default());
+        let router = Router::new().route("/here", get(handler)).layer(layer);
+        let request = Request::builder().uri("/here?code=secret").body(Body::empty()).unwrap();
+        let response = router.oneshot(request).await.unwrap();
+        assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "/here");
+        assert!(request_context::current().is_none());
     }
 }

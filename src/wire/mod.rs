@@ -11,5 +11,6 @@ pub mod host_check;
 pub mod limits;
 pub mod paths;
 pub mod public_resolver;
+pub mod request_context;
 pub mod request_id;
 pub mod snippets;
