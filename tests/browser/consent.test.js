@@ -108,7 +108,7 @@ test("a wrong password is answered on the page and the request survives it", asy
     await signIn(page, { username: appliance.username, password: "not the password at all" });
     await page.getByRole("alert").waitFor();
     await signIn(page, appliance);
-    await heading(page, /Allow “Consent after a slip”/);
+    await heading(page, /^Allow an unverified client/);
     await allow(page);
     await heading(page, "Back at the client");
   });
@@ -122,7 +122,7 @@ test("GET /authorize may be fetched by a program first and asked again by the br
   await withPerson(browser, {}, async ({ page }) => {
     await page.goto(url);
     await signIn(page, appliance);
-    await heading(page, /Allow “Consent prefetched”/);
+    await heading(page, /^Allow an unverified client/);
     await page.goto(url);
     await allow(page);
     await heading(page, "Back at the client");

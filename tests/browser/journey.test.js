@@ -114,7 +114,7 @@ async function connection(appliance, page) {
   const application = await newApplication(appliance.mcpUrl, { name: "Browser journey" });
   try {
     await page.goto(await application.asks());
-    await heading(page, /Allow “Browser journey” to connect/);
+    await heading(page, /Allow an unverified client to connect/);
     await page.getByRole("button", { name: "Allow", exact: true }).click();
     await heading(page, "Back at the client");
     const client = await application.finish(await application.cameBack());

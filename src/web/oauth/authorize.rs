@@ -107,7 +107,8 @@ pub async fn post(
     let decided = decided.await.map_err(IntoResponse::into_response)?;
     let Decided { url, request, code } = decided.map_err(|error| authorize_error(&state, error, &headers))?;
     let response = see_other(&url);
-    let Some(code) = code.filter(|_| request.redirect_uri().is_loopback()) else { return Ok(response) };
+    let on_this_machine = request.redirect_uri().is_loopback() || request.redirect_uri().is_private_use();
+    let Some(code) = code.filter(|_| on_this_machine) else { return Ok(response) };
     // If no program listens there (the browser is on another machine), the Back button leads to a page with the address.
     let now = state.app.now();
     let works_until = now + state.app.options().credentials.authorization_code;
