@@ -1,0 +1,297 @@
+//! What holds for every page: forms of other sites do nothing, looking changes nothing, text stays text.
+
+use crate::support::{Agent, Answer, Appliance, Browser, post_forms};
+use axum::body::Body;
+use axum::http::Method;
+use std::collections::BTreeSet;
+
+/// Fits into every name that people and clients choose, and breaks out of every place that does not escape it.
+const POLYGLOT: &str = "\"'><svg/onload=alert(1)>{{7*7}}</title></textarea><img src=x onerror=alert(2)>";
+
+/// Headers that a request has beside those of every request.
+type Headers<'h> = &'h [(&'h str, &'h str)];
+
+/// Endpoints for programs: they take no cookies, so no browser's rights can be borrowed for them.
+const FOR_PROGRAMS: [&str; 6] = ["MCP", "MCP_SERVER", "TOKEN", "REGISTER", "REVOKE", "INTROSPECT"];
+
+/// What can be changed through pages, as text.
+fn everything(appliance: &Appliance) -> String {
+    let (app, user) = (&appliance.app, appliance.admin.id);
+    let tokens: Vec<_> = app.personal_tokens(user).unwrap().into_iter().map(|entry| entry.token).collect();
+    let grants: Vec<_> = app.connections(user).unwrap().into_iter().map(|connection| connection.grant).collect();
+    let clients: Vec<_> = app.clients().unwrap().0.into_iter().map(|entry| entry.client).collect();
+    let sessions = app.session_count(&appliance.admin).unwrap();
+    format!("{tokens:?} {grants:?} {clients:?} {:?} {sessions}", app.signing_keys().unwrap())
+}
+
+/// An appliance with one of each thing, and its owner's browser.
+async fn furnished() -> (Appliance, Browser) {
+    let appliance = Appliance::new();
+    let mut browser = Browser::signed_in(&appliance).await;
+    appliance.personal_token("Laptop");
+    Agent::register(&appliance, "Cursor").await.connect(&appliance, &mut browser).await;
+    (appliance, browser)
+}
+
+/// Every path that `src/wire/paths.rs` names, with the ids of what `appliance` has.
+fn all_paths(appliance: &Appliance) -> Vec<(String, String)> {
+    let source = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wire/paths.rs")).unwrap();
+    let constants = source.lines().filter_map(|line| line.strip_prefix("pub const ")?.split_once(": &str = \""));
+    let user = appliance.admin.id;
+    let token = appliance.app.personal_tokens(user).unwrap()[0].token.id.to_string();
+    let grant = appliance.app.connections(user).unwrap()[0].grant.id.to_string();
+    let key = appliance.app.signing_keys().unwrap()[0].id.to_string();
+    let client = appliance.app.clients().unwrap().0[0].client.id.to_string();
+    let path_of = |name: &str, path: &str| {
+        let id = match name {
+            _ if name.starts_with("PERSONAL") => &token,
+            _ if name.starts_with("CONNECTION") => &grant,
+            _ => &key,
+        };
+        let path = path.replace("{id}", id).replace("{client_id}", &client).replace("{server}", "none");
+        path.replace("{*path}", "none")
+    };
+    constants.map(|(name, path)| (name.to_owned(), path_of(name, path.trim_end_matches("\";")))).collect()
+}
+
+/// Those that take a form of a browser.
+async fn form_paths(appliance: &Appliance, browser: &Browser) -> Vec<(String, String)> {
+    let mut paths = Vec::new();
+    for (name, path) in all_paths(appliance) {
+        let answer = post(appliance, &path, &browser.cookie_header(), &[], &[]).await;
+        if !matches!(answer.status.as_u16(), 404 | 405) && !FOR_PROGRAMS.contains(&name.as_str()) {
+            paths.push((name, path));
+        }
+    }
+    paths
+}
+
+async fn post(
+    appliance: &Appliance,
+    path: &str,
+    cookies: &str,
+    fields: &[(&str, &str)],
+    headers: &[(&str, &str)],
+) -> Answer {
+    let mut all = vec![("accept", "text/html"), ("cookie", cookies)];
+    all.extend_from_slice(headers);
+    appliance.post_form(path, fields, &all).await
+}
+
+/// What each form needs beside its token, so that only the check of the form's origin can stop it.
+fn good_fields(form_token: &str) -> Vec<(&'static str, String)> {
+    let fields = [
+        ("name", "Another name"),
+        ("expiry", "7"),
+        ("reach", "all"),
+        ("creation", "tok_01h00000000000000000000000"),
+        ("redirect_uris", "https://a.example/cb"),
+        ("kind", "public"),
+        ("username", "ada"),
+        ("password", "four quiet random words"),
+        ("current_password", "four quiet random words"),
+        ("new_password", "a lantern over the harbour wall"),
+        ("new_password_again", "a lantern over the harbour wall"),
+        ("decision", "approve"),
+        ("request", "x"),
+    ];
+    let mut fields: Vec<_> = fields.into_iter().map(|(name, value)| (name, value.to_owned())).collect();
+    fields.push(("form_token", form_token.to_owned()));
+    fields
+}
+
+#[tokio::test]
+async fn no_form_is_taken_from_another_site_another_browser_or_without_its_token() {
+    let (appliance, mut browser) = furnished().await;
+    let mut other = Browser::signed_in(&appliance).await;
+    let form_token = async |browser: &mut Browser| {
+        let page = browser.get(&appliance, "/dashboard").await.expect(200);
+        let forms = post_forms(&page.body);
+        forms[0].fields.iter().find(|(name, _)| name == "form_token").unwrap().1.clone()
+    };
+    let (own, others) = (form_token(&mut browser).await, form_token(&mut other).await);
+    let mut visitor = Browser::new();
+    let login = visitor.get(&appliance, "/login").await.expect(200);
+    let visitors = Browser::form(&login, "/login").fields[0].1.clone();
+    let paths = form_paths(&appliance, &browser).await;
+    let names: BTreeSet<&str> = paths.iter().map(|(name, _)| name.as_str()).collect();
+    let expected = [
+        "AUTHORIZE",
+        "CLIENT_NEW",
+        "CLIENT_PIN",
+        "CLIENT_REMOVE",
+        "CONNECTIONS_REVOKE_ALL",
+        "CONNECTION_REVOKE",
+        "LOGIN",
+        "LOGOUT",
+        "PERSONAL_TOKEN_NEW",
+        "PERSONAL_TOKEN_RENAME",
+        "PERSONAL_TOKEN_REVOKE",
+        "SECURITY_PASSWORD",
+        "SECURITY_SIGN_OUT_EVERYWHERE",
+        "SET_UP",
+        "SIGNING_KEYS_ROTATE",
+        "SIGNING_KEY_CONDEMN",
+    ];
+    assert_eq!(names, BTreeSet::from(expected), "a form that is new belongs to this list");
+
+    let before = everything(&appliance);
+    let ours = ("origin", appliance.issuer());
+    let cookies = browser.cookie_header();
+    let refused: [(&str, &str, Headers<'_>); 9] = [
+        ("no token", "", &[ours]),
+        ("a wrong token", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", &[ours]),
+        ("the token of another session", &others, &[ours]),
+        ("the token of a visitor", &visitors, &[ours]),
+        ("another origin", &own, &[("origin", "https://evil.example")]),
+        ("no origin at all to speak of", &own, &[("origin", "null")]),
+        ("a neighbour's origin", &own, &[("origin", "http://127.0.0.1:9090")]),
+        ("from another site", &own, &[ours, ("sec-fetch-site", "cross-site")]),
+        ("from the same site", &own, &[("sec-fetch-site", "same-site")]),
+    ];
+    for (name, path) in &paths {
+        for (what, token, headers) in &refused {
+            let fields = good_fields(token);
+            let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            let answer = post(&appliance, path, &cookies, &fields, headers).await;
+            assert_eq!(answer.status, 403, "{name} {what}: {}", answer.body);
+            assert_eq!(answer.header("set-cookie").find("session"), None, "{name} {what}");
+        }
+        let fields = good_fields(&own);
+        let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let answer = post(&appliance, path, "", &fields, &[ours]).await;
+        let to_login = answer.status == 303 && answer.location().starts_with("/login");
+        assert!(answer.status == 403 || to_login, "{name} without a session: {}", answer.status);
+        let twice = [&fields[..], &[("form_token", own.as_str())]].concat();
+        assert_eq!(post(&appliance, path, &cookies, &twice, &[ours]).await.status, 403, "{name} with two tokens");
+    }
+    assert_eq!(everything(&appliance), before);
+
+    // The same request from where it should come from is let through: the matrix above refuses for the right reason.
+    let fields = good_fields(&own);
+    let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    post(&appliance, "/dashboard/api-keys/new", &cookies, &fields, &[ours]).await.expect(200);
+}
+
+#[tokio::test]
+async fn looking_at_a_page_changes_nothing_and_no_page_is_left_open() {
+    let (appliance, browser) = furnished().await;
+    let before = everything(&appliance);
+    let cookies = browser.cookie_header();
+    for (name, path) in all_paths(&appliance) {
+        for method in [Method::GET, Method::HEAD] {
+            let headers = [("accept", "text/html"), ("cookie", cookies.as_str())];
+            let answer = appliance.request(method.clone(), &path, &headers, Body::empty()).await;
+            assert!(!answer.status.is_server_error(), "{method} {name}");
+            assert!(method == Method::GET || answer.body.is_empty(), "{method} {name}");
+            if answer.header("content-type").starts_with("text/html") {
+                let policy = answer.header("content-security-policy");
+                assert!(policy.starts_with("default-src 'none'; "), "{name}: {policy}");
+                assert!(policy.contains("frame-ancestors 'none'") && !policy.contains("unsafe"), "{name}: {policy}");
+                assert_eq!(answer.header("cache-control"), "no-store", "{name}");
+                assert_eq!(answer.header("x-content-type-options"), "nosniff", "{name}");
+            }
+        }
+        let stranger = appliance.get(&path, &[("accept", "text/html")]).await;
+        if path.starts_with("/dashboard") && stranger.status != 405 {
+            assert_eq!(stranger.status, 303, "{name} is for those who are signed in");
+            assert!(stranger.location().starts_with("/login?next=%2Fdashboard"), "{name}: {}", stranger.location());
+        }
+    }
+    assert_eq!(everything(&appliance), before);
+}
+
+#[tokio::test]
+async fn pages_for_admins_are_for_admins() {
+    let (appliance, mut browser) = furnished().await;
+    let page = browser.get(&appliance, "/dashboard").await.expect(200);
+    assert!(page.body.contains("href=\"/dashboard/clients\""));
+    appliance.demote_admin();
+    let page = browser.get(&appliance, "/dashboard").await.expect(200);
+    assert!(!page.body.contains("href=\"/dashboard/clients\"") && !page.body.contains("signing-keys"));
+    let form = Browser::form(&page, "/logout");
+    let before = everything(&appliance);
+    let mut count = 0;
+    for (name, path) in all_paths(&appliance) {
+        if path.starts_with("/dashboard/clients") || path.starts_with("/dashboard/signing-keys") {
+            count += 1;
+            let looked = browser.get(&appliance, &path).await;
+            assert!(matches!(looked.status.as_u16(), 403 | 405), "{name}: {}", looked.status);
+            let sent = browser.send(&appliance, &path, &form, &[]).await;
+            assert!(matches!(sent.status.as_u16(), 403 | 405), "{name}: {}", sent.status);
+        }
+    }
+    assert_eq!(count, 7);
+    assert_eq!(everything(&appliance), before);
+}
+
+#[tokio::test]
+async fn what_people_and_clients_write_stays_text() {
+    let appliance = Appliance::new();
+    let mut browser = Browser::signed_in(&appliance).await;
+    let (token, secret) = appliance.personal_token(POLYGLOT);
+    let agent = Agent::register(&appliance, POLYGLOT).await;
+    agent.connect(&appliance, &mut browser).await;
+    let bearer = format!("Bearer {secret}");
+    let headers = [("authorization", bearer.as_str()), ("user-agent", POLYGLOT)];
+    let ping = serde_json::json!({"jsonrpc": "2.0", "id": 1, "method": "ping"});
+    appliance.post_json("/mcp", &ping, &headers).await.expect(200);
+    let grant = appliance.app.connections(appliance.admin.id).unwrap()[0].grant.id;
+    let quoted: String = url::form_urlencoded::byte_serialize(POLYGLOT.as_bytes()).collect();
+
+    let mut pages = Vec::new();
+    for path in [
+        "/dashboard/api-keys".to_owned(),
+        format!("/dashboard/api-keys/{token}/rename"),
+        format!("/dashboard/api-keys/{token}/revoke"),
+        format!("/dashboard/api-keys/new?name={quoted}"),
+        "/dashboard/connections".to_owned(),
+        format!("/dashboard/connections/{grant}/revoke"),
+        "/dashboard/clients".to_owned(),
+        format!("/dashboard/clients/remove?client_id={}", agent.client_id),
+        agent.authorize_path(&appliance, &[]),
+    ] {
+        let page = browser.get(&appliance, &path).await.expect(200);
+        assert!(page.body.contains("onerror=alert(2)&#62;"), "{path} shows it");
+        pages.push((path, page.body));
+    }
+    let next = format!("/login?next=%2Fauthorize%3Fclient_id%3D{}", agent.client_id);
+    let login = Browser::new().get(&appliance, &next).await.expect(200);
+    assert!(login.body.contains("onerror=alert(2)&#62;"), "the login page says for whom");
+    pages.push((next, login.body));
+    let form = browser.get(&appliance, "/dashboard/clients/pin").await.expect(200);
+    let fields = [("url", POLYGLOT), ("document", POLYGLOT)];
+    let path = "/dashboard/clients/pin";
+    pages.push((path.to_owned(), browser.submit(&appliance, &form, path, &fields).await.expect(422).body));
+    let form = browser.get(&appliance, "/dashboard/clients/new").await.expect(200);
+    let path = "/dashboard/clients/new";
+    let fields = [("name", POLYGLOT), ("redirect_uris", POLYGLOT)];
+    pages.push((path.to_owned(), browser.submit(&appliance, &form, path, &fields).await.expect(422).body));
+    pages.push(("/login".to_owned(), Browser::new().sign_in(&appliance, POLYGLOT, "x").await.expect(401).body));
+    for (path, done) in [("/dashboard", &quoted), ("/login", &quoted), ("/dashboard", &"token-revoked%00".to_owned())] {
+        let page = browser.visit(&appliance, &format!("{path}?done={done}")).await.1.expect(200);
+        assert!(!page.body.contains("class=\"notice\""), "an address says nothing of its own");
+        pages.push((format!("{path}?done="), page.body));
+    }
+    for (path, body) in pages {
+        for live in ["<svg/onload", "<img", "</title></textarea>", "\"'><"] {
+            assert!(!body.contains(live), "{path}: {live}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn another_account_can_be_chosen_on_the_consent_page() {
+    let appliance = Appliance::new();
+    let mut browser = Browser::signed_in(&appliance).await;
+    let agent = Agent::register(&appliance, "Claude Code").await;
+    let consent = browser.get(&appliance, &agent.authorize_path(&appliance, &[])).await.expect(200);
+    let (_, rest) = consent.body.split_once("<a href=\"/login?next=").expect("a link to the login page");
+    let link = format!("/login?next={}", rest.split('"').next().unwrap());
+    let (reached, login) = browser.visit(&appliance, &link).await;
+    assert_eq!(reached, link, "the form is shown although somebody is signed in");
+    let fields = [("username", "ada"), ("password", "four quiet random words")];
+    let answer = browser.submit(&appliance, &login, "/login", &fields).await.expect(303);
+    let (_, consent) = browser.visit(&appliance, answer.location()).await;
+    assert!(consent.expect(200).body.contains("Claude Code"));
+}
