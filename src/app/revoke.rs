@@ -1,7 +1,7 @@
 //! Revocation: commit, publish, answer, in this order.
 //!
 //! Every revocation is a row of one log; the row is written in the transaction of whatever it follows from, and its entry
-//! is published to [`crate::token::revocation::RevocationSet`] by the caller after the commit. The background refresh
+//! is published to [`crate::token::RevocationSet`] by the caller after the commit. The background refresh
 //! reads the log again from where it was last, so that a revocation written by another program arrives too.
 
 use crate::app::App;

@@ -1,7 +1,7 @@
 //! When was each token and connection used last, without a disk write per request?
 //!
 //! The hot path stores the time in an atomic and, when they changed, the caller's address and program behind an atomic
-//! swap. Every few seconds [`Usage::unwritten`] is written in one transaction. The maps are bounded: past the bound a use
+//! swap. Every few seconds [`Uses::unwritten`] is written in one transaction. The maps are bounded: past the bound a use
 //! that is not yet remembered is not recorded, and written entries make room at the next flush. A crash loses what was not
 //! yet flushed: a few seconds of last uses, nothing else.
 
