@@ -162,6 +162,28 @@ const ROWS: &[(&str, &[&str])] = &[
         "introspection told clients about tokens of others",
         &["introspection_is_for_admin_made_clients_with_their_secret"],
     ),
+    // Browsers
+    (
+        "a form of another site changed something",
+        &["no_form_is_taken_from_another_site_another_browser_or_without_its_token"],
+    ),
+    ("a link changed something", &["looking_at_a_page_changes_nothing_and_no_page_is_left_open"]),
+    ("a page was shown in a frame", &["looking_at_a_page_changes_nothing_and_no_page_is_left_open"]),
+    (
+        "a session that somebody planted was kept after signing in",
+        &["signing_in_always_makes_a_new_session_and_ends_the_one_before"],
+    ),
+    ("signing in led to another site", &["nobody_is_led_to_another_site_after_signing_in"]),
+    ("a name ran as a script", &["what_people_and_clients_write_stays_text"]),
+    (
+        "passwords could be guessed, or a guesser locked the owner out",
+        &["wrong_passwords_are_slowed_also_for_the_right_one_and_never_locked_out"],
+    ),
+    ("a stranger learned which names exist", &["a_wrong_name_and_a_wrong_password_look_the_same"]),
+    ("a token could be read again later", &["a_token_is_shown_once_and_works"]),
+    ("other sessions outlived a new password", &["a_new_password_ends_the_other_sessions_and_renews_this_one"]),
+    ("a member reached the pages of admins", &["pages_for_admins_are_for_admins"]),
+    ("anybody could become the first admin", &["the_first_admin_is_made_once_and_only_with_the_secret"]),
     // Network
     (
         "a metadata URL led to inside addresses, through 6to4 and NAT64 too",
