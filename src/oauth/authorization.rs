@@ -85,7 +85,8 @@ struct Parameters {
     request_uri: Value,
     /// RFC 8707 §2 allows several; one client sends the same one twice.
     resources: Vec<String>,
-    /// A parameter that stands there twice, reported once there is an address to report to.
+    /// A parameter that stands there twice, reported once there is an address to report to; `state` before any other,
+    /// because it is not echoed then.
     repeated: Option<&'static str>,
 }
 
@@ -167,7 +168,7 @@ impl Parameters {
             "request_uri" => ("request_uri", &mut self.request_uri),
             _ => return,
         };
-        if set(place, value).is_err() {
+        if set(place, value).is_err() && self.repeated != Some("state") {
             self.repeated = Some(name);
         }
     }

@@ -123,7 +123,9 @@ impl ClaimedMetadata {
         if json.len() > limit || json.trim_ascii_start().first() != Some(&b'{') {
             return Err(MetadataError::Json(limit));
         }
-        serde_json::from_slice(json).map_err(|_| MetadataError::Json(limit))
+        // The whole of it: serde_json does not look at the characters of what it passes over.
+        let json = std::str::from_utf8(json).map_err(|_| MetadataError::Json(limit))?;
+        serde_json::from_str(json).map_err(|_| MetadataError::Json(limit))
     }
 
     /// Whether keys are claimed, in one place.
@@ -412,6 +414,7 @@ mod tests {
         ] {
             assert_eq!(ClaimedMetadata::read(wrong.as_bytes(), 8192).err(), Some(MetadataError::Json(8192)), "{wrong}");
         }
+        assert!(ClaimedMetadata::read(b"{\"unknown\":\"\xff\"}", 8192).is_err(), "JSON is UTF-8");
     }
 
     proptest! {

@@ -206,6 +206,8 @@ fn a_parameter_given_twice_is_told_to_the_client() {
     let error = ask(&format!("{}&state=other", query(&[]))).unwrap_err();
     assert_eq!((error.code(), error.state), (ErrorCode::InvalidRequest, None));
     assert!(ask(&format!("{}&unknown=1&unknown=2&=&&", query(&[]))).is_ok(), "unknown parameters are ignored");
+    let error = ask(&format!("{}&state=other&prompt=a&prompt=b", query(&[]))).unwrap_err();
+    assert!(!error.url(&issuer()).contains("state="), "nobody knows which one was meant");
 }
 
 #[test]
