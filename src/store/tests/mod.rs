@@ -2,6 +2,7 @@
 
 mod directory;
 mod faults;
+mod records;
 
 use super::*;
 use crate::clock::Timestamp;

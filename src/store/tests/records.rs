@@ -1,0 +1,270 @@
+//! Do the bytes of yesterday open today? One sample or more of every record, frozen in `golden_records.txt`.
+//!
+//! A line is never changed once released. A new version of a record gets new lines; the old ones stay and must open.
+
+use crate::account::password::PasswordHash;
+use crate::account::personal_token::{PersonalToken, Reach, TokenName};
+use crate::account::session::Session;
+use crate::account::usage::LastUse;
+use crate::account::user::{Role, User, Username};
+use crate::clock::{Timestamp, days, minutes};
+use crate::id::{GrantId, KeyId, RegisteredClientId, SessionId, TokenId, UserId};
+use crate::keys::{KeyState, SigningKey};
+use crate::oauth::authorization_code::AuthorizationCode;
+use crate::oauth::client::{ApplicationType, AuthMethod, Client, ClientId, ClientKind, ClientMetadata, GrantType};
+use crate::oauth::grant::Grant;
+use crate::oauth::pkce::CodeChallenge;
+use crate::oauth::redirect_uri::RedirectUri;
+use crate::oauth::refresh_token::RefreshToken;
+use crate::oauth::resource::ResourceUri;
+use crate::oauth::scope::ScopeSet;
+use crate::secret::TokenDigest;
+use crate::store::{Record, decode_record, encode_record};
+use crate::token::{Revocation, RevocationEntry};
+use std::fmt::Debug;
+use std::fmt::Write as _;
+
+const GOLDEN: &str = include_str!("golden_records.txt");
+const NOW: Timestamp = Timestamp::from_unix_seconds(1_790_000_000);
+const USER: UserId = UserId::from_bytes([1; 16]);
+const GRANT: GrantId = GrantId::from_bytes([2; 16]);
+const KEY: KeyId = KeyId::from_bytes([3; 16]);
+const TOKEN: TokenId = TokenId::from_bytes([4; 16]);
+
+/// The types that were compared, and what differed.
+#[derive(Default)]
+struct Comparison {
+    compared: Vec<&'static str>,
+    missing: String,
+}
+
+impl Comparison {
+    /// The first sample of a type stands in the first line with its name, and so on.
+    fn compare<R: Record + PartialEq + Debug>(&mut self, name: &'static str, samples: &[R]) {
+        self.compared.push(name);
+        let mut lines = GOLDEN.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        for sample in samples {
+            let written = hex(&encode_record(sample).unwrap());
+            let Some(golden) = lines.next() else {
+                writeln!(self.missing, "{name} {written}").unwrap();
+                continue;
+            };
+            assert_eq!(written, golden, "{name}: the layout has changed; give the record a new version");
+            assert_eq!(decode_record::<R>(&unhex(golden)).as_ref(), Ok(sample), "{name}");
+        }
+        assert_eq!(lines.next(), None, "a line of {name} has no sample");
+    }
+}
+
+#[test]
+fn the_bytes_of_every_record_are_frozen() {
+    let mut golden = Comparison::default();
+    golden.compare("User", &users());
+    golden.compare("Session", &[session()]);
+    golden.compare("PersonalToken", &personal_tokens());
+    golden.compare("LastUse", &last_uses());
+    golden.compare("Client", &clients());
+    golden.compare("Grant", &grants());
+    golden.compare("AuthorizationCode", &codes());
+    golden.compare("RefreshToken", &refresh_tokens());
+    golden.compare("SigningKey", &signing_keys());
+    golden.compare("RevocationEntry", &revocations());
+    assert_eq!(golden.missing, "", "add these lines to golden_records.txt");
+
+    let tables = include_str!("../tables.rs");
+    let (_, list) = tables.rsplit_once("first_version! {").unwrap();
+    let stored: Vec<&str> = list.split_once('}').unwrap().0.split_whitespace().collect();
+    assert_eq!(golden.compared, stored, "every record has a sample");
+}
+
+fn users() -> [User; 2] {
+    let user = User {
+        id: USER,
+        name: Username::parse("ada").unwrap(),
+        role: Role::Admin,
+        password: PasswordHash::nobody(),
+        created_at: NOW,
+        password_set_at: NOW + days(1),
+        disabled_at: None,
+    };
+    let disabled = User {
+        name: Username::parse("Grace.Hopper@example.org").unwrap(),
+        role: Role::Member,
+        disabled_at: Some(NOW + days(2)),
+        ..user.clone()
+    };
+    [user, disabled]
+}
+
+fn session() -> Session {
+    Session {
+        id: SessionId::from_bytes([5; 16]),
+        user: USER,
+        signed_in_at: NOW,
+        seen_at: NOW + minutes(5),
+        address: "203.0.113.9".to_owned(),
+        user_agent: "Mozilla/5.0".to_owned(),
+    }
+}
+
+fn personal_tokens() -> [PersonalToken; 2] {
+    let everywhere = PersonalToken {
+        id: TOKEN,
+        owner: USER,
+        name: TokenName::parse("Büro").unwrap(),
+        reach: Reach::AllServers,
+        scopes: ScopeSet::mcp(),
+        key: KEY,
+        created_at: NOW,
+        expires_at: NOW + days(365),
+        revoked_at: None,
+    };
+    let somewhere = PersonalToken {
+        reach: Reach::Servers(vec![resource(), ResourceUri::parse("https://mcp.example.com/mcp/files").unwrap()]),
+        revoked_at: Some(NOW + days(1)),
+        ..everywhere.clone()
+    };
+    [everywhere, somewhere]
+}
+
+fn last_uses() -> [LastUse; 3] {
+    [None, Some("203.0.113.9"), Some("2001:db8::9")].map(|address| LastUse {
+        at: NOW,
+        address: address.map(|text| text.parse().unwrap()),
+        user_agent: "claude-code/2.1".to_owned(),
+    })
+}
+
+fn clients() -> [Client; 3] {
+    let bare = ClientMetadata::public(None, vec![redirect_uri()]);
+    let dynamic = Client {
+        id: registered_client(),
+        kind: ClientKind::Dynamic,
+        metadata: bare.clone(),
+        secret: None,
+        created_at: NOW,
+        created_by: None,
+    };
+    let full = ClientMetadata {
+        name: Some("App".to_owned()),
+        redirect_uris: vec![
+            redirect_uri(),
+            RedirectUri::parse("cursor://anysphere.cursor-mcp/oauth/callback").unwrap(),
+        ],
+        auth_method: AuthMethod::ClientSecretBasic,
+        more_auth_methods: vec![AuthMethod::ClientSecretPost],
+        application_type: Some(ApplicationType::Native),
+        scope: Some(ScopeSet::parse("mcp offline_access").unwrap()),
+        client_uri: Some("https://app.example/".to_owned()),
+        logo_uri: Some("https://app.example/logo.png".to_owned()),
+        tos_uri: Some("https://app.example/tos".to_owned()),
+        policy_uri: Some("https://app.example/policy".to_owned()),
+        contacts: vec!["ada@app.example".to_owned()],
+        software_id: Some("app".to_owned()),
+        software_version: Some("1.0".to_owned()),
+        ..bare.clone()
+    };
+    let by_admin = Client {
+        kind: ClientKind::Admin,
+        metadata: full,
+        secret: Some(TokenDigest::from_bytes([6; 32])),
+        created_by: Some(USER),
+        ..dynamic.clone()
+    };
+    let keys = ClientMetadata {
+        auth_method: AuthMethod::PrivateKeyJwt,
+        grant_types: vec![GrantType::AuthorizationCode],
+        application_type: Some(ApplicationType::Web),
+        jwks: Some(r#"{"keys":[]}"#.to_owned()),
+        jwks_uri: Some("https://app.example/jwks.json".to_owned()),
+        ..bare
+    };
+    let document = Client {
+        id: ClientId::parse("https://app.example/oauth/client.json").unwrap(),
+        kind: ClientKind::Document,
+        metadata: keys,
+        ..dynamic.clone()
+    };
+    [dynamic, by_admin, document]
+}
+
+fn grants() -> [Grant; 2] {
+    let asked = Grant {
+        id: GRANT,
+        user: USER,
+        client: registered_client(),
+        client_name: "App".to_owned(),
+        resource: resource(),
+        scopes: ScopeSet::mcp(),
+        redirect_uri: redirect_uri(),
+        created_at: NOW,
+        last_issued_at: None,
+        revoked_at: None,
+    };
+    [asked.clone(), asked.issued(NOW + minutes(1)).revoke(NOW + days(1))]
+}
+
+fn codes() -> [AuthorizationCode; 2] {
+    let challenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+    let fresh = AuthorizationCode {
+        grant: GRANT,
+        client: registered_client(),
+        redirect_uri: redirect_uri(),
+        challenge: CodeChallenge::parse(Some(challenge), Some("S256")).unwrap(),
+        issued_at: NOW,
+        redeemed_at: None,
+    };
+    [fresh.clone(), AuthorizationCode { redeemed_at: Some(NOW + minutes(1)), ..fresh }]
+}
+
+fn refresh_tokens() -> [RefreshToken; 2] {
+    let first = RefreshToken {
+        grant: GRANT,
+        client: registered_client(),
+        issued_at: NOW,
+        family_started_at: NOW,
+        replaced_at: None,
+    };
+    [first.clone(), RefreshToken { issued_at: NOW + days(1), replaced_at: Some(NOW + days(2)), ..first }]
+}
+
+fn signing_keys() -> [SigningKey; 4] {
+    let states = [
+        KeyState::Next,
+        KeyState::Active { since: NOW },
+        KeyState::Retired { since: NOW, verifies_until: NOW + days(366) },
+        KeyState::Condemned { since: NOW },
+    ];
+    states.map(|state| SigningKey {
+        id: KEY,
+        state,
+        public: [7; 32],
+        sealed_secret: "v4.local.sealed".to_owned(),
+        created_at: NOW,
+    })
+}
+
+fn revocations() -> [RevocationEntry; 3] {
+    [Revocation::Token(TOKEN), Revocation::Grant(GRANT), Revocation::User { user: USER, issued_before: NOW }]
+        .map(|revocation| RevocationEntry { revocation, revoked_at: NOW, expires_at: NOW + days(366) })
+}
+
+fn registered_client() -> ClientId {
+    RegisteredClientId::from_bytes([8; 16]).into()
+}
+
+fn resource() -> ResourceUri {
+    ResourceUri::parse("https://mcp.example.com/mcp").unwrap()
+}
+
+fn redirect_uri() -> RedirectUri {
+    RedirectUri::parse("http://127.0.0.1:49152/callback").unwrap()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+}
+
+fn unhex(text: &str) -> Vec<u8> {
+    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
+}
