@@ -4,7 +4,10 @@ mod offline;
 
 use crate::config::{self, Config, Given, Loaded};
 use crate::serve::ServeError;
-use crate::{demo, fixture, serve, telemetry};
+use crate::demo;
+use crate::fixture;
+use crate::serve;
+use crate::telemetry;
 use clap::{Args, Parser, Subcommand};
 use offline::{Keys, Task, Tokens, Users};
 use std::io::{self, Write};
