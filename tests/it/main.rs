@@ -24,4 +24,5 @@ mod revocation;
 mod restart;
 mod rows;
 mod sign_in;
+mod tidy;
 mod token_exchange;
