@@ -1,0 +1,60 @@
+//! A JSON-RPC body is read as any JSON parser reads it: the same id, method and parameters, or a refusal; what is no JSON is
+//! refused, and a batch is bounded.
+#![cfg_attr(fuzzing, no_main)]
+
+use keyward::mcp::jsonrpc::{Incoming, MAX_BATCH, Message, Unreadable, parse};
+use keyward_fuzz::Outcome;
+use serde_json::{Map, Value};
+
+keyward_fuzz::target!(|data| {
+    let read = parse(data);
+    let json: Value = match serde_json::from_slice(data) {
+        Ok(json) => json,
+        // Parameters are passed over here and parsed by whoever knows the method.
+        Err(error) if error.to_string().contains("recursion limit") => return "deep".into(),
+        Err(_) => {
+            assert!(matches!(read, Err(unreadable) if !unreadable.is_json && unreadable.id.is_none()));
+            return "no JSON".into();
+        }
+    };
+    match read {
+        Ok(Incoming::One(message)) => check(&json, &Ok(message)),
+        Ok(Incoming::Batch(messages)) => {
+            let elements = json.as_array().expect("a batch is an array");
+            assert_eq!(messages.len(), elements.len());
+            assert!((1..=MAX_BATCH).contains(&messages.len()));
+            let outcomes: Vec<_> = elements.iter().zip(&messages).map(|(json, message)| check(json, message)).collect();
+            format!("batch of {}", outcomes.first().expect("it is not empty"))
+        }
+        Err(unreadable) => {
+            assert!(unreadable.is_json);
+            check(&json, &Err(unreadable))
+        }
+    }
+});
+
+fn check(json: &Value, message: &Result<Message<'_>, Unreadable<'_>>) -> Outcome {
+    let same = |id: &str| serde_json::from_str::<Value>(id).expect("an id is JSON") == json["id"];
+    match message {
+        Ok(Message::Request(request)) => {
+            assert!(same(request.id.as_json()) && !json["id"].is_null() && json["jsonrpc"] == "2.0");
+            assert_eq!(json["method"], *request.method);
+            let parameters: Map<String, Value> = request.params.read().expect("parameters are an object");
+            assert_eq!(json.get("params").cloned().unwrap_or_else(|| Map::new().into()), Value::Object(parameters));
+            "request".into()
+        }
+        Ok(Message::Notification(notification)) => {
+            assert!(json.get("id").is_none() && json["jsonrpc"] == "2.0");
+            assert_eq!(json["method"], *notification.method);
+            "notification".into()
+        }
+        Ok(Message::Response) => {
+            assert!(json.get("method").is_none() && json.get("result").is_some() != json.get("error").is_some());
+            "response".into()
+        }
+        Err(unreadable) => {
+            assert!(unreadable.id.is_none_or(|id| same(id.as_json())));
+            format!("{} {}", unreadable.why, unreadable.id.is_some())
+        }
+    }
+}
