@@ -3,10 +3,10 @@
 mod offline;
 
 use crate::config::{self, Config, Given, Loaded};
-use crate::serve::ServeError;
 use crate::demo;
 use crate::fixture;
 use crate::serve;
+use crate::serve::ServeError;
 use crate::telemetry;
 use clap::{Args, Parser, Subcommand};
 use offline::{Keys, Task, Tokens, Users};
