@@ -1,9 +1,9 @@
 //! Connections: a user's grants as their owner sees them in "Connected apps".
 
 use crate::account::usage::LastUse;
-use crate::app::App;
 use crate::app::error::OperationError;
 use crate::app::revoke::record;
+use crate::app::{App, CredentialPolicy};
 use crate::clock::Timestamp;
 use crate::id::{GrantId, UserId};
 use crate::oauth::grant::Grant;
@@ -100,5 +100,6 @@ pub(super) fn end_grant(
     }
     let id = grant.id;
     tx.put(GRANTS, &id, &grant.revoke(now))?;
-    record(tx, RevocationEntry::grant(id, access_token_life, now)).map(Some)
+    let longest = access_token_life.max(CredentialPolicy::LONGEST_ACCESS_TOKEN);
+    record(tx, RevocationEntry::grant(id, longest, now)).map(Some)
 }

@@ -85,6 +85,12 @@ pub struct CredentialPolicy {
     pub refresh: RefreshPolicy,
 }
 
+impl CredentialPolicy {
+    /// The longest life of an access token that may be configured. Revocations reckon with it: a token that was issued
+    /// before the configured life was made shorter stays revoked too.
+    pub const LONGEST_ACCESS_TOKEN: Duration = hours(24);
+}
+
 impl Default for CredentialPolicy {
     fn default() -> Self {
         Self { access_token: hours(1), authorization_code: minutes(1), refresh: RefreshPolicy::default() }
@@ -122,6 +128,10 @@ pub struct App {
     options: AppOptions,
     live: Live,
     revocations_read: AtomicU64,
+    /// When the revocations were refreshed last, in Unix milliseconds.
+    revocations_refreshed_at: AtomicU64,
+    /// Held from the change of signing keys to the publication of their ring.
+    key_changes: Mutex<()>,
     throttles: Mutex<Throttles>,
 }
 
@@ -169,6 +179,8 @@ impl App {
             options,
             live,
             revocations_read: AtomicU64::new(0),
+            revocations_refreshed_at: AtomicU64::new(0),
+            key_changes: Mutex::default(),
         };
         app.reload_users()?;
         app.refresh_revocations()?;

@@ -22,13 +22,16 @@ pub(super) fn record(tx: &mut WriteTx, entry: RevocationEntry) -> Result<Revocat
 impl App {
     /// Brings the revocation set up to what the store has, and lets go of entries whose tokens have expired.
     pub fn refresh_revocations(&self) -> Result<(), OperationError> {
-        let set = self.live.revoked();
+        let (now, set) = (self.now(), self.live.revoked());
+        // A clock that ran ahead let go of entries that count again once it is set back.
+        if now.unix_millis() < self.revocations_refreshed_at.swap(now.unix_millis(), Ordering::AcqRel) {
+            self.revocations_read.store(0, Ordering::Release);
+        }
         let read_until = self.revocations_read.load(Ordering::Acquire);
         let rows = self.store.read(|tx| {
             let unread = Scan::all().from(&(read_until + 1));
             tx.scan(REVOCATIONS, unread).map_err(OperationError::from)
         })?;
-        let now = self.now();
         for (_, entry) in rows.iter().filter(|(_, entry)| entry.expires_at > now) {
             set.publish(entry);
         }

@@ -16,7 +16,7 @@ use crate::keys::{KeyRing, KeyRingError};
 use crate::seal::Sealer;
 use crate::store::tables::{PERSONAL_TOKENS, SIGNING_KEYS};
 use crate::store::{Reads, Scan, Store, WriteTx};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 /// A signing key as an administrator sees it.
 #[derive(Debug, Clone)]
@@ -96,6 +96,8 @@ impl App {
         plan: impl FnOnce(&[SigningKey]) -> Result<Vec<Step>, RotationRefusal> + Send + 'static,
     ) -> Result<(), OperationError> {
         let (now, sealer, entropy) = (self.now(), self.sealer.clone(), Arc::clone(&self.entropy));
+        // Rings are published in the order of their commits: an older one would bring a condemned key back.
+        let _turn = self.key_changes.lock().unwrap_or_else(PoisonError::into_inner);
         let ring = self.store.write(move |tx| {
             let keys = all_keys(tx)?;
             let steps = plan(&keys).map_err(|refusal| match refusal {

@@ -1,7 +1,7 @@
 //! What is done now and then: flush last uses, let go of what has expired.
 //!
-//! Nothing depends on the sweep for its safety: whatever reads a row checks its time. Each call does a bounded amount of
-//! work in one transaction per table, so that a large backlog does not hold up the writer.
+//! Nothing depends on the sweep for its safety: whatever reads a row checks its time. Each
+//! transaction does a bounded amount of work, so that a large backlog does not hold up the writer.
 
 use crate::account::personal_token::PersonalToken;
 use crate::account::session::Session;
@@ -21,9 +21,14 @@ use crate::store::tables::{
     PERSONAL_TOKENS_BY_OWNER, REFRESH_TOKENS, REVOCATIONS, SESSIONS, TOKEN_USES, USED_ASSERTIONS,
 };
 use crate::store::{Key, Reads, Record, Scan, Table, WriteTx};
+use std::time::Duration;
 
-/// Rows removed from one table in one sweep at most.
-const MOST: usize = 1_000;
+/// Rows removed from one table in one sweep at most: more than strangers can make in the time between two.
+const MOST: usize = 100_000;
+/// Of these, how many in one transaction.
+const AT_ONCE: usize = 1_000;
+/// Revocations stay this long after their tokens have expired, in case that the clock ran ahead.
+const REVOCATIONS_LINGER: Duration = days(30);
 
 impl App {
     /// Writes the last uses that are only in memory, in one transaction.
@@ -85,7 +90,7 @@ impl App {
 
         self.sweep_table(
             REVOCATIONS,
-            move |entry| entry.expires_at <= now,
+            move |entry| entry.expires_at + REVOCATIONS_LINGER <= now,
             |tx, place, _| Ok(tx.remove(REVOCATIONS, &place).map(drop)?),
         )?;
         self.sweep_table(
@@ -95,12 +100,12 @@ impl App {
         )
     }
 
-    /// Finds rows that are over in a snapshot, then removes them in one write that looks at each again.
+    /// Finds rows that are over in a snapshot, then removes them in writes that look at each again.
     fn sweep_table<K, V>(
         &self,
         table: Table<K, V>,
-        over: impl Fn(&V) -> bool + Send + 'static,
-        remove: impl Fn(&mut WriteTx, K, V) -> Result<(), OperationError> + Send + 'static,
+        over: impl Fn(&V) -> bool + Copy + Send + 'static,
+        remove: impl Fn(&mut WriteTx, K, V) -> Result<(), OperationError> + Copy + Send + 'static,
     ) -> Result<(), OperationError>
     where
         K: Key + Send + 'static,
@@ -115,17 +120,18 @@ impl App {
                 Ok::<_, OperationError>(())
             })
         })?;
-        if found.is_empty() {
-            return Ok(());
-        }
-        self.store.write(move |tx| {
-            for key in found {
-                if let Some(value) = tx.get(table, &key)?.filter(&over) {
-                    remove(tx, key, value)?;
+        while !found.is_empty() {
+            let some = found.split_off(found.len().saturating_sub(AT_ONCE));
+            self.store.write(move |tx| {
+                for key in some {
+                    if let Some(value) = tx.get(table, &key)?.filter(over) {
+                        remove(tx, key, value)?;
+                    }
                 }
-            }
-            Ok(())
-        })
+                Ok::<_, OperationError>(())
+            })?;
+        }
+        Ok(())
     }
 }
 

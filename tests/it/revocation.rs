@@ -3,7 +3,7 @@
 use crate::support::{Agent, Appliance, Browser, call};
 use base64::Engine as _;
 use keyward::app::clients::MadeClient;
-use keyward::clock::{Clock, hours};
+use keyward::clock::{Clock, days, hours, minutes};
 use keyward::entropy::OsEntropy;
 use keyward::oauth::client::{AuthMethod, ClientId, ClientMetadata};
 use keyward::oauth::redirect_uri::RedirectUri;
@@ -98,4 +98,42 @@ async fn a_removed_client_has_nothing_left() {
     appliance.app.remove_client(&agent.client_id, appliance.admin.id).unwrap();
     call(&appliance, &tokens.access_token).await.expect(401);
     assert_eq!(agent.refresh(&appliance, &tokens.refresh_token).await.expect(401).json()["error"], "invalid_client");
+}
+
+#[tokio::test]
+async fn a_shorter_life_of_access_tokens_brings_none_back() {
+    let mut appliance = Appliance::with(&[("KEYWARD_TOKENS_ACCESS_TOKEN_LIFE", "24h")]);
+    let mut browser = Browser::signed_in(&appliance).await;
+    let agent = Agent::register(&appliance, "Claude Code").await;
+    let tokens = agent.connect(&appliance, &mut browser).await;
+    appliance.reconfigure(&[("KEYWARD_TOKENS_ACCESS_TOKEN_LIFE", "5m")]);
+    call(&appliance, &tokens.access_token).await.expect(200);
+    appliance.app.revoke_all_connections(appliance.admin.id).unwrap();
+    appliance.advance(hours(2));
+    appliance.app.refresh_revocations().unwrap();
+    appliance.app.sweep().unwrap();
+    appliance.restart();
+    call(&appliance, &tokens.access_token).await.expect(401);
+}
+
+#[tokio::test]
+async fn a_clock_that_ran_ahead_brings_no_revoked_token_back() {
+    let mut appliance = Appliance::new();
+    let mut browser = Browser::signed_in(&appliance).await;
+    let agent = Agent::register(&appliance, "Claude Code").await;
+    let tokens = agent.connect(&appliance, &mut browser).await;
+    appliance.app.revoke_all_connections(appliance.admin.id).unwrap();
+    let right = appliance.clock.now();
+    appliance.advance(days(2));
+    appliance.app.refresh_revocations().unwrap();
+    appliance.app.sweep().unwrap();
+    for restart in [false, true] {
+        appliance.clock.set(right + minutes(1));
+        appliance.app.refresh_revocations().unwrap();
+        call(&appliance, &tokens.access_token).await.expect(401);
+        if !restart {
+            appliance.clock.set(right + days(2));
+            appliance.restart();
+        }
+    }
 }

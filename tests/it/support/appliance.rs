@@ -129,6 +129,15 @@ impl Appliance {
         (self.app, self.router) = start(&self.store, &self.master, &self.entropy, &self.clock, &self.variables);
     }
 
+    /// Starts the appliance again with other variables.
+    pub fn reconfigure(&mut self, variables: &[(&str, &str)]) {
+        for (name, value) in variables {
+            self.variables.retain(|(set, _)| set != name);
+            self.variables.push(((*name).to_owned(), (*value).to_owned()));
+        }
+        self.restart();
+    }
+
     /// Lets time pass.
     pub fn advance(&self, by: Duration) {
         self.clock.advance(by);
