@@ -15,9 +15,6 @@ use crate::store::tables::{CLIENT_DIGESTS, CLIENTS, GRANTS_BY_CLIENT};
 use crate::store::{Reads, Scan, WriteTx};
 use std::time::Duration;
 
-/// How many forgettable clients are looked at to make room.
-const CANDIDATES: usize = 64;
-
 /// Counts events in a fixed window of time.
 #[derive(Debug)]
 pub struct Window {
@@ -35,7 +32,8 @@ impl Window {
 
     /// Counts one event; false if there were too many.
     pub fn admit(&mut self, now: Timestamp) -> bool {
-        if now.since(self.began) >= self.length {
+        // A clock that was set back begins anew.
+        if now < self.began || now.since(self.began) >= self.length {
             (self.began, self.count) = (now, 0);
         }
         self.count = self.count.saturating_add(1);
@@ -60,6 +58,13 @@ impl App {
             let text = "dynamic registration is switched off here; ask the administrator for a client id";
             return Err(ProtocolError::new(ErrorCode::AccessDenied, text));
         }
+        // Known ones cost neither a write nor a place in the window: a flood of new ones keeps nobody out who was here.
+        let digest = TokenDigest::from_bytes(*metadata.digest().as_bytes());
+        if !metadata.auth_method.has_secret()
+            && let Some(client) = self.store.read(|tx| known_client(tx, digest))?
+        {
+            return Ok(Registered { client, secret: None });
+        }
         let (now, most) = (self.now(), self.options.registration.most_clients);
         if self.options.rate_limits && !self.throttles().registrations.admit(now) {
             return Err(ProtocolError::new(ErrorCode::SlowDown, "too many registrations; try again in a minute"));
@@ -75,11 +80,8 @@ impl App {
             created_by: None,
         };
         let client = self.store.write(move |tx| {
-            let digest = TokenDigest::from_bytes(*client.metadata.digest().as_bytes());
             if client.secret.is_none() {
-                if let Some(known) = tx.get(CLIENT_DIGESTS, &digest)?
-                    && let Some(known) = tx.get(CLIENTS, known.as_str())?
-                {
+                if let Some(known) = known_client(tx, digest)? {
                     return Ok(known);
                 }
                 tx.put(CLIENT_DIGESTS, &digest, &client.id.to_string())?;
@@ -109,6 +111,14 @@ impl App {
     }
 }
 
+/// The public client that registered with the same metadata before.
+fn known_client(tx: &impl Reads, digest: TokenDigest) -> Result<Option<Client>, OperationError> {
+    match tx.get(CLIENT_DIGESTS, &digest)? {
+        Some(known) => Ok(tx.get(CLIENTS, known.as_str())?),
+        None => Ok(None),
+    }
+}
+
 /// Registered by itself: may go if it was never used. Admin-made and pinned clients stay.
 pub(super) fn is_forgettable(client: &Client) -> bool {
     client.kind != ClientKind::Admin && client.created_by.is_none()
@@ -124,26 +134,31 @@ pub(super) fn forget_if_unused(tx: &mut WriteTx, client: &Client) -> Result<bool
     Ok(true)
 }
 
-/// Makes room for one more client if there are `most` already: the oldest that was never used goes.
+/// Makes room for one more client if there are `most` already: the oldest that were never used go, one in a hundred at
+/// once, so that not every registration at a full table looks through all of it.
 pub(super) fn make_room_for_client(tx: &mut WriteTx, most: usize) -> Result<(), OperationError> {
     if tx.count(CLIENTS, Scan::all())? < most {
         return Ok(());
     }
-    let mut oldest: Vec<Client> = Vec::new();
-    tx.visit(CLIENTS, Scan::all(), |_, client| {
+    let mut oldest: Vec<(Timestamp, String)> = Vec::new();
+    tx.visit(CLIENTS, Scan::all(), |id, client| {
         if is_forgettable(&client) {
-            let place = oldest.partition_point(|other| other.created_at <= client.created_at);
-            if place < CANDIDATES {
-                oldest.insert(place, client);
-                oldest.truncate(CANDIDATES);
-            }
+            oldest.push((client.created_at, id));
         }
         Ok::<_, OperationError>(())
     })?;
-    for client in oldest {
-        if forget_if_unused(tx, &client)? {
-            return Ok(());
+    oldest.sort_unstable();
+    let (wanted, mut made) = ((most / 100).max(1), 0);
+    for (_, id) in oldest {
+        if made == wanted {
+            break;
         }
+        if let Some(client) = tx.get(CLIENTS, id.as_str())? {
+            made += usize::from(forget_if_unused(tx, &client)?);
+        }
+    }
+    if made > 0 {
+        return Ok(());
     }
     Err(OperationError::invalid("No more clients can be registered here. Ask the administrator to remove some."))
 }

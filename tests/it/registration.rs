@@ -86,6 +86,33 @@ async fn registrations_are_bounded_and_never_cost_a_client_its_grant() {
 }
 
 #[tokio::test]
+async fn many_old_connections_leave_room_for_new_registrations() {
+    let appliance = Appliance::with(&[("KEYWARD_OAUTH_MAX_CLIENTS", "80"), ("KEYWARD_LIMITS_RATE_LIMITS", "false")]);
+    let mut browser = Browser::signed_in(&appliance).await;
+    for number in 0..70 {
+        Agent::register(&appliance, &format!("connected {number}")).await.connect(&appliance, &mut browser).await;
+    }
+    for number in 0..30 {
+        appliance.advance(std::time::Duration::from_secs(1));
+        appliance.post_json("/register", &metadata(&format!("client {number}")), &[]).await.expect(201);
+    }
+    let clients = appliance.app.clients().unwrap().0;
+    assert_eq!(clients.len(), 80);
+    assert_eq!(clients.iter().filter(|entry| entry.grants == 1).count(), 70);
+}
+
+#[tokio::test]
+async fn one_sweep_lets_go_of_a_whole_flood() {
+    let appliance = Appliance::with(&[("KEYWARD_LIMITS_RATE_LIMITS", "false")]);
+    for number in 0..1_100 {
+        appliance.post_json("/register", &metadata(&format!("client {number}")), &[]).await.expect(201);
+    }
+    appliance.advance(days(2));
+    appliance.app.sweep().unwrap();
+    assert!(appliance.app.clients().unwrap().0.is_empty());
+}
+
+#[tokio::test]
 async fn what_was_never_used_is_forgotten_and_told_so() {
     let appliance = Appliance::new();
     let mut browser = Browser::signed_in(&appliance).await;
@@ -120,6 +147,7 @@ async fn a_flood_of_registrations_is_slowed() {
         refused += usize::from(answer.status == 429);
     }
     assert!(refused >= 100, "{refused}");
+    appliance.post_json("/register", &metadata("client 0"), &[]).await.expect(201);
     appliance.advance(hours(1));
     appliance.post_json("/register", &metadata("later"), &[]).await.expect(201);
 }
