@@ -114,6 +114,28 @@ async fn errors_after_that_go_to_the_client() {
 }
 
 #[tokio::test]
+async fn a_link_with_a_mistake_leads_no_stranger_to_a_site_that_registered_itself() {
+    let appliance = Appliance::new();
+    let body = serde_json::json!({
+        "client_name": "Prize", "redirect_uris": ["https://evil.example/cb"], "token_endpoint_auth_method": "none",
+    });
+    let registered = appliance.post_json("/register", &body, &[]).await.expect(201).json();
+    let agent = Agent::register(&appliance, "Claude Code").await;
+    let client =
+        [("client_id", registered["client_id"].as_str().unwrap()), ("redirect_uri", "https://evil.example/cb")];
+    for mistake in [("response_type", "token"), ("prompt", "none"), ("resource", "https://elsewhere.example/mcp")] {
+        let path = agent.authorize_path(&appliance, &[client[0], client[1], mistake]);
+        let stranger = appliance.get(&path, &[]).await.expect(303);
+        assert!(stranger.location().starts_with("/login?"), "{}", stranger.location());
+        let mut browser = Browser::signed_in(&appliance).await;
+        let answer = browser.get(&appliance, &path).await.expect(303);
+        assert!(answer.location().starts_with("https://evil.example/cb?error="), "{}", answer.location());
+        let program = appliance.get(&agent.authorize_path(&appliance, &[mistake]), &[]).await.expect(303);
+        assert!(program.location().starts_with(&agent.redirect_uri), "a program on this machine hears of it at once");
+    }
+}
+
+#[tokio::test]
 async fn a_program_hears_of_a_forgotten_client_in_its_own_words() {
     let appliance = Appliance::new();
     let agent = Agent::register(&appliance, "Claude Code").await;

@@ -1,7 +1,8 @@
 //! `GET` and `POST /authorize` (RFC 6749 §3.1): from a client's request to a person's answer.
 //!
 //! `GET` changes nothing, however often it is asked. It is decided in this order: the request and its client, who is
-//! signed in, the consent page. A document client is fetched only for somebody who is signed in, so that a stranger cannot
+//! signed in, the consent page. A mistake in the request of a client that registered itself is reported to another site
+//! only for somebody who is signed in. A document client is fetched only for somebody who is signed in, so that a stranger cannot
 //! make this server fetch. `POST` takes the decision and answers 303 to the client.
 
 use crate::app::authorize::{Asked, AuthorizeError, Decided};
@@ -62,7 +63,15 @@ pub async fn get(
     let unknown = query.unknown_client();
     let client = client::find(&state, query.client_id()).await.map_err(|problem| client_problem(problem, &headers))?;
     let client = client.ok_or_else(|| page_error(&unknown, &headers))?;
-    let asked = state.app.ask(query, client).map_err(|error| authorize_error(&state, error, &headers))?;
+    let vouched = client.created_by.is_some();
+    let asked = match state.app.ask(query, client) {
+        // Anybody may register a client with an address of theirs: a link to us must not lead a stranger on to it before
+        // they know where they are (RFC 9700 §4.11.2).
+        Err(AuthorizeError::Redirect(error)) if signed_in.is_none() && !vouched && leads_away(error.redirect_uri()) => {
+            return Ok(to_login(&Method::GET, &uri));
+        }
+        asked => asked.map_err(|error| authorize_error(&state, error, &headers))?,
+    };
     let Some(signed_in) = signed_in else { return Ok(to_login(&Method::GET, &uri)) };
     let now = state.app.now();
     if asked.request.prompt() == Prompt::Login && now.since(signed_in.session.signed_in_at) > FRESH_SIGN_IN {
@@ -166,6 +175,11 @@ fn digest(request: &AuthorizationRequest) -> [u8; 32] {
 
 fn to_client(redirect_uri: &RedirectUri) -> FormAction {
     FormAction::ToClient { scheme: redirect_uri.scheme().to_owned() }
+}
+
+/// To a web page that is not on the person's own machine.
+fn leads_away(redirect_uri: &RedirectUri) -> bool {
+    matches!(redirect_uri.scheme(), "http" | "https") && !redirect_uri.is_loopback()
 }
 
 fn destination(redirect_uri: &RedirectUri) -> Destination {
