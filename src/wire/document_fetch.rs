@@ -4,12 +4,13 @@
 //! Invariants: https with a checked certificate; only to public addresses ([`super::public_resolver`]), or loopback when
 //! this server itself is on loopback; no redirect is followed; only 200 with JSON counts; size, time and number at once
 //! are bounded; nothing of ours is sent. What was fetched and found good is kept for a while (`fresh_cache`);
-//! failures are not kept, so the callers ask only for people who have signed in.
+//! failures to get a document are not kept, so the callers ask only for people who have signed in; key sets are fetched
+//! for anybody, so their failures are kept, and clients that registered themselves have few places.
 
 use super::fresh_cache::{FreshCache, freshness};
 use super::public_resolver::{AddressLookup, HostRefusal, PublicResolver, SystemLookup, check_address};
 use crate::clock::{Timestamp, minutes};
-use crate::oauth::client::ClientMetadata;
+use crate::oauth::client::{ClientKind, ClientMetadata};
 use crate::oauth::client_assertion::{AssertionRefusal, ClientAssertion};
 use crate::oauth::client_authentication::{AuthenticatedClient, PendingAssertion};
 use crate::oauth::client_document::{ClientDocument, DocumentError, MAX_DOCUMENT};
@@ -30,6 +31,7 @@ use rustls::pki_types::pem::PemObject as _;
 use std::error::Error;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
@@ -37,6 +39,9 @@ use tokio::sync::Semaphore;
 pub const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
 /// Most fetches at once.
 pub const MAX_FETCHES: usize = 10;
+/// Beside these, most for the key sets of clients that nobody vouches for: whoever registers one names any address, and must not
+/// keep the others waiting.
+pub const MAX_STRANGERS_FETCHES: usize = 2;
 /// Most documents, and most key sets, in memory.
 pub const MAX_CACHED: usize = 256;
 /// A well-known client whose document could not be fetched is asked for again after this; until then a machine without a
@@ -78,9 +83,12 @@ pub enum FetchError {
     /// The host must not be connected to.
     #[error(transparent)]
     Host(#[from] HostRefusal),
-    /// Longer than [`FETCH_TIMEOUT`], or no place within it.
+    /// Longer than [`FETCH_TIMEOUT`].
     #[error("no answer within 5 seconds")]
     Timeout,
+    /// No place within [`FETCH_TIMEOUT`].
+    #[error("too much is being fetched at the moment")]
+    NoPlace,
     /// Connection, TLS or HTTP failed; the text is for the log.
     #[error("the connection failed")]
     Connection(String),
@@ -124,9 +132,12 @@ pub struct DocumentFetcher {
     client: Client<HttpsConnector<HttpConnector<PublicResolver>>, Empty<Bytes>>,
     options: FetchOptions,
     places: Semaphore,
+    strangers_places: Semaphore,
     timeout: Duration,
     documents: FreshCache<ClientDocument>,
     keys: FreshCache<ClientKeys>,
+    /// Why key sets could not be had a moment ago: anybody may ask for them, signed in or not.
+    failures: FreshCache<FetchError>,
     /// Built-in documents that stand in for a while.
     stand_ins: FreshCache<ClientDocument>,
 }
@@ -161,13 +172,16 @@ impl DocumentFetcher {
             .http1_max_buf_size(16 * 1024)
             .build(connector);
         let places = Semaphore::new(MAX_FETCHES);
+        let strangers_places = Semaphore::new(MAX_STRANGERS_FETCHES);
         Ok(Self {
             client,
             options,
             places,
+            strangers_places,
             timeout: FETCH_TIMEOUT,
             documents: FreshCache::new(MAX_CACHED),
             keys: FreshCache::new(MAX_CACHED),
+            failures: FreshCache::new(MAX_CACHED),
             stand_ins: FreshCache::new(KNOWN_CLIENTS.len()),
         })
     }
@@ -203,9 +217,18 @@ impl DocumentFetcher {
 
     /// The key set at `url` (a `jwks_uri`): kept or fetched.
     pub async fn keys(&self, url: &DocumentUrl, now: Timestamp) -> Result<Arc<ClientKeys>, FetchError> {
+        self.keys_of(ClientKind::Document, url, now).await
+    }
+
+    async fn keys_of(
+        &self,
+        kind: ClientKind,
+        url: &DocumentUrl,
+        now: Timestamp,
+    ) -> Result<Arc<ClientKeys>, FetchError> {
         match self.keys.get(url.as_str(), now) {
             Some(keys) => Ok(keys),
-            None => self.fetch_keys(url, now).await,
+            None => self.fetch_keys(kind, url, now).await,
         }
     }
 
@@ -227,24 +250,53 @@ impl DocumentFetcher {
         let uri = jwks_uri.as_deref().ok_or_else(|| ProtocolError::invalid_client("the client has no keys"))?;
         let uri = DocumentUrl::parse(uri)
             .map_err(|_| ProtocolError::invalid_client("the client's jwks_uri cannot be fetched"))?;
-        let first = pending.verify(&*self.keys(&uri, now).await.map_err(no_keys)?, audiences, now);
+        let kind = pending.client().kind;
+        let first = pending.verify(&*self.keys_of(kind, &uri, now).await.map_err(no_keys)?, audiences, now);
         match first {
             Err(AssertionRefusal::UnknownKey) if self.keys.get_younger(uri.as_str(), KEYS_RETRY, now).is_none() => {
-                let keys = self.fetch_keys(&uri, now).await.map_err(no_keys)?;
+                let keys = self.fetch_keys(kind, &uri, now).await.map_err(no_keys)?;
                 Ok(pending.verify(&keys, audiences, now)?)
             }
             other => Ok(other?),
         }
     }
 
-    async fn fetch_keys(&self, url: &DocumentUrl, now: Timestamp) -> Result<Arc<ClientKeys>, FetchError> {
-        let (json, life) = self.fetch(url, MAX_KEY_SET).await?;
-        let keys = Arc::new(ClientKeys::parse(&json)?);
-        self.keys.keep(url.as_str(), Arc::clone(&keys), now, life);
-        Ok(keys)
+    async fn fetch_keys(
+        &self,
+        kind: ClientKind,
+        url: &DocumentUrl,
+        now: Timestamp,
+    ) -> Result<Arc<ClientKeys>, FetchError> {
+        if let Some(failure) = self.failures.get_younger(url.as_str(), KEYS_RETRY, now) {
+            return Err((*failure).clone());
+        }
+        let places = if kind == ClientKind::Dynamic { &self.strangers_places } else { &self.places };
+        let fetched = self.fetch_in(places, url, MAX_KEY_SET).await;
+        let parsed = fetched.and_then(|(json, life)| Ok((Arc::new(ClientKeys::parse(&json)?), life)));
+        match parsed {
+            Ok((keys, life)) => {
+                self.keys.keep(url.as_str(), Arc::clone(&keys), now, life);
+                Ok(keys)
+            }
+            Err(error) => {
+                if error != FetchError::NoPlace {
+                    self.failures.keep(url.as_str(), Arc::new(error.clone()), now, KEYS_RETRY);
+                }
+                Err(error)
+            }
+        }
     }
 
     async fn fetch(&self, url: &DocumentUrl, limit: usize) -> Result<(Bytes, Duration), FetchError> {
+        self.fetch_in(&self.places, url, limit).await
+    }
+
+    async fn fetch_in(
+        &self,
+        places: &Semaphore,
+        url: &DocumentUrl,
+        limit: usize,
+    ) -> Result<(Bytes, Duration), FetchError> {
         if !self.options.live {
             return Err(FetchError::Off);
         }
@@ -252,11 +304,17 @@ impl DocumentFetcher {
         if let Ok(address) = url.host().trim_matches(['[', ']']).parse::<IpAddr>() {
             check_address(address, self.options.allow_loopback)?;
         }
+        let begun = AtomicBool::new(false);
         let exchange = async {
-            let _place = self.places.acquire().await.map_err(|_| FetchError::Off)?;
+            let _place = places.acquire().await.map_err(|_| FetchError::Off)?;
+            begun.store(true, Ordering::Relaxed);
             self.exchange(url, limit).await
         };
-        tokio::time::timeout(self.timeout, exchange).await.map_err(|_| FetchError::Timeout)?
+        match tokio::time::timeout(self.timeout, exchange).await {
+            Ok(fetched) => fetched,
+            Err(_) if begun.load(Ordering::Relaxed) => Err(FetchError::Timeout),
+            Err(_) => Err(FetchError::NoPlace),
+        }
     }
 
     async fn exchange(&self, url: &DocumentUrl, limit: usize) -> Result<(Bytes, Duration), FetchError> {

@@ -426,12 +426,37 @@ async fn a_client_whose_keys_cannot_be_had_now_is_told_to_come_again() {
     let error = to_loopback().check_assertion(&unready, &["https://k.test"], NOW).await.unwrap_err();
     assert_eq!((error.code(), error.status()), (ErrorCode::TemporarilyUnavailable, 503));
 
+    let fetcher = to_loopback();
+    let asked = site.requests();
+    for later in [0, 1, 59] {
+        let now = NOW + Duration::from_secs(later);
+        assert!(fetcher.check_assertion(&unready, &["https://k.test"], now).await.is_err());
+        assert_eq!(site.requests(), asked + 1, "anybody may ask, so not every time is the site asked");
+    }
+    assert!(fetcher.check_assertion(&unready, &["https://k.test"], NOW + minutes(1)).await.is_err());
+    assert_eq!(site.requests(), asked + 2);
+
     client.metadata.jwks_uri = None;
     let x = URL_SAFE_NO_PAD.encode(pair.public_key().as_ref());
     client.metadata.jwks = Some(json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "k", "x": x}]}).to_string());
     let inline = pending(&client, &signed(&pair, client.id.as_str(), "k"));
     assert!(to_loopback().check_assertion(&inline, &["https://k.test"], NOW).await.is_ok());
     assert_eq!(ClientId::parse(site.url("/c").as_str()).as_ref(), Ok(&client.id));
+}
+
+#[tokio::test]
+async fn clients_that_nobody_vouches_for_keep_no_others_waiting() {
+    let site = Site::start();
+    let fetcher = to_loopback();
+    let taken = fetcher.strangers_places.acquire_many(2).await.unwrap();
+    let url = site.answer("/c", "content-type: application/json\r\n", &document(&site.url("/c")).to_string());
+    assert!(fetcher.document(&url, NOW).await.is_ok());
+    assert!(fetcher.keys(&site.url("/none.json"), NOW).await.is_err_and(|error| error == FetchError::Status(404)));
+    let strangers = fetcher.keys_of(ClientKind::Dynamic, &site.url("/other.json"), NOW).await.unwrap_err();
+    assert_eq!(strangers, FetchError::NoPlace);
+    drop(taken);
+    let strangers = fetcher.keys_of(ClientKind::Dynamic, &site.url("/other.json"), NOW).await.unwrap_err();
+    assert_eq!(strangers, FetchError::Status(404), "having had no place is not remembered");
 }
 
 proptest::proptest! {
