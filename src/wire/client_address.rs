@@ -2,7 +2,7 @@
 //!
 //! Then `X-Forwarded-For` is read from its right end: each trusted proxy added what it saw, so the right-most entry that
 //! is not itself a trusted proxy is the caller. What stands further left anyone may have written. A header that cannot
-//! be read counts as absent. Addresses slow guessing and are shown to people; no right ever hangs on one.
+//! be read counts as absent. A proxy on this machine or network that is not trusted leaves the caller unknown. Addresses slow guessing and are shown to people; no right ever hangs on one.
 
 use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
@@ -102,7 +102,7 @@ impl TrustedProxies {
     pub fn client_address(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let peer = peer.to_canonical();
         if !self.trusts(peer) {
-            return peer;
+            return if is_unnamed_proxy(peer, headers) { ClientAddress::UNKNOWN.0 } else { peer };
         }
         let mut client = peer;
         for line in headers.get_all("x-forwarded-for").iter().rev() {
@@ -121,6 +121,16 @@ impl TrustedProxies {
     fn trusts(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(address))
     }
+}
+
+/// A proxy on this machine or network that the operator has not named. Its address would stand for everybody behind it, and
+/// a stranger's wrong passwords would slow all of them; it is no address of a caller.
+fn is_unnamed_proxy(peer: IpAddr, headers: &HeaderMap) -> bool {
+    let inner = match peer {
+        IpAddr::V4(v4) => v4.is_loopback() || v4.is_private() || v4.is_link_local(),
+        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),
+    };
+    inner && headers.contains_key("x-forwarded-for")
 }
 
 /// An entry is an address; some proxies add a port.
@@ -154,6 +164,15 @@ mod tests {
         // Through the proxy, only what the proxy itself added counts.
         assert_eq!(address(&["127.0.0.1"], "127.0.0.1", &["1.2.3.4, 203.0.113.9"]), "203.0.113.9");
         assert_eq!(address(&["127.0.0.1"], "127.0.0.1", &["1.2.3.4", "203.0.113.9"]), "203.0.113.9");
+    }
+
+    #[test]
+    fn a_proxy_that_was_not_named_is_nobody() {
+        for proxy in ["127.0.0.1", "::1", "172.18.0.2", "fd00::2", "::ffff:10.0.0.1"] {
+            assert_eq!(address(&[], proxy, &["203.0.113.9"]), "0.0.0.0", "{proxy}");
+        }
+        assert_eq!(address(&[], "127.0.0.1", &[]), "127.0.0.1", "a caller on this machine");
+        assert_eq!(address(&["127.0.0.1"], "10.0.0.1", &["203.0.113.9"]), "0.0.0.0");
     }
 
     #[test]

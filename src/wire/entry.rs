@@ -20,6 +20,7 @@ use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Instant;
 use tower::{Layer, Service};
@@ -34,12 +35,14 @@ struct Entry {
     clock: Arc<dyn Clock>,
     ids: RequestIds,
     proxies: TrustedProxies,
+    told_of_proxy: AtomicBool,
 }
 
 impl EntryLayer {
     /// A layer that names requests by `clock` and `entropy` and believes what `proxies` say.
     pub fn new(clock: Arc<dyn Clock>, entropy: &dyn Entropy, proxies: TrustedProxies) -> Self {
-        Self(Arc::new(Entry { clock, ids: RequestIds::new(entropy), proxies }))
+        let (ids, told_of_proxy) = (RequestIds::new(entropy), AtomicBool::new(false));
+        Self(Arc::new(Entry { clock, ids, proxies, told_of_proxy }))
     }
 }
 
@@ -103,7 +106,14 @@ where
 impl Entry {
     fn address(&self, request: &Request) -> ClientAddress {
         match request.extensions().get() {
-            Some(PeerAddress(peer)) => ClientAddress(self.proxies.client_address(peer.ip(), request.headers())),
+            Some(PeerAddress(peer)) => {
+                let address = ClientAddress(self.proxies.client_address(peer.ip(), request.headers()));
+                if address == ClientAddress::UNKNOWN && !self.told_of_proxy.swap(true, Ordering::Relaxed) {
+                    tracing::warn!(proxy = %peer.ip(), "requests come through a proxy that is not in trusted_proxies: \
+                        callers have no address, and wrong passwords are slowed by account only");
+                }
+                address
+            }
             None => ClientAddress::UNKNOWN,
         }
     }
