@@ -101,10 +101,12 @@ impl<'a> Unreadable<'a> {
 
 /// Reads the body of a POST.
 pub fn parse(body: &[u8]) -> Result<Incoming<'_>, Unreadable<'_>> {
-    match body.iter().find(|byte| !byte.is_ascii_whitespace()) {
-        Some(b'{') => message(serde_json::from_slice(body)).map(Incoming::One),
+    // The whole of it: serde_json does not look at the characters of what it passes over.
+    let body = std::str::from_utf8(body).map_err(|_| Unreadable::NOT_JSON)?;
+    match body.bytes().find(|byte| !byte.is_ascii_whitespace()) {
+        Some(b'{') => message(serde_json::from_str(body)).map(Incoming::One),
         Some(b'[') => {
-            let Elements { read, more } = serde_json::from_slice(body).map_err(|_| Unreadable::NOT_JSON)?;
+            let Elements { read, more } = serde_json::from_str(body).map_err(|_| Unreadable::NOT_JSON)?;
             if read.is_empty() {
                 return Err(Unreadable::not_a_message(None, "A batch must not be empty."));
             }
@@ -113,7 +115,7 @@ pub fn parse(body: &[u8]) -> Result<Incoming<'_>, Unreadable<'_>> {
             }
             Ok(Incoming::Batch(read.into_iter().map(element).collect()))
         }
-        _ if serde_json::from_slice::<IgnoredAny>(body).is_ok() => {
+        _ if serde_json::from_str::<IgnoredAny>(body).is_ok() => {
             Err(Unreadable::not_a_message(None, "A message is a JSON object."))
         }
         _ => Err(Unreadable::NOT_JSON),
@@ -265,6 +267,7 @@ mod tests {
             assert!(!parse(json.as_bytes()).unwrap_err().is_json, "{json:?}");
         }
         assert!(!parse(b"{\"jsonrpc\":\"2.0\",\"method\":\"\xff\"}").unwrap_err().is_json);
+        assert!(!parse(b"{\"jsonrpc\":\"2.0\",\"method\":\"ping\",\"unknown\":\"\xff\"}").unwrap_err().is_json);
     }
 
     #[test]
