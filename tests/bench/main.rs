@@ -1,0 +1,124 @@
+//! How fast is it? One table of what was measured beside what is wanted, all of one run: `cargo bench`.
+//!
+//! Absolute figures belong to the machine; ratios carry over. What is compared is measured in turn, in rounds, and the
+//! median counts. CPU is user + system time of the server's process, so other work on the machine disturbs it little. Nothing
+//! here fails for being slow: the table says `misses`, a person decides. `KEYWARD_BENCH_REQUESTS` sets the requests of a round.
+
+#![expect(clippy::unwrap_used, reason = "a measurement that cannot go on is none")]
+#![expect(clippy::print_stdout, reason = "the table is the point")]
+#![expect(clippy::disallowed_methods, reason = "it measures time")]
+
+mod admission;
+mod floor;
+mod load;
+mod process;
+
+use load::Call;
+use process::Server;
+use std::env;
+use std::time::Duration;
+
+const ROUNDS: usize = 5;
+const STARTS: usize = 15;
+
+fn main() {
+    if env::args().nth(1).as_deref() == Some("floor") {
+        floor::serve();
+        return;
+    }
+    println!("{:<66} {:>10} {:>12}", "", "wanted", "measured");
+    start_and_memory();
+    tokens();
+    requests();
+}
+
+fn start_and_memory() {
+    let data = tempfile::tempdir().unwrap();
+    Server::keyward_serve(&data.path().join("data")).stop();
+    let serve = median((0..STARTS).map(|_| Server::keyward_serve(&data.path().join("data")).stop()));
+    row("start to the ready line: serve, data on disk, ms", "< 50", millis(serve), millis(serve) < 50.0);
+    let fixture = median((0..STARTS).map(|_| Server::keyward_fixture().stop()));
+    row(
+        "start to the ready line: fixture, with a password hashed, ms",
+        "< 50",
+        millis(fixture),
+        millis(fixture) < 50.0,
+    );
+
+    let server = Server::keyward_serve(&data.path().join("data"));
+    std::thread::sleep(Duration::from_secs(1));
+    let idle = server.resident_mb();
+    row("idle, resident memory, MB", "< 20", idle, idle < 20.0);
+    server.stop();
+}
+
+fn tokens() {
+    let times = admission::measure(ROUNDS);
+    let seen = micros(times.seen) * 1000.0;
+    row("admission of a token seen before, ns", "< 1000", seen, seen < 1000.0);
+    note("bare strict Ed25519 verification, us", micros(times.bare));
+    note("admission of a token at first sight, us", micros(times.first));
+    let ratio = times.first.div_duration_f64(times.bare);
+    row("  of bare verification", "< 1.15 x", ratio, ratio < 1.15);
+}
+
+fn requests() {
+    let count = env::var("KEYWARD_BENCH_REQUESTS").map_or(100_000_u32, |text| text.parse().unwrap());
+    let keyward = Server::keyward_fixture();
+    let token = keyward.ready()["personal_token"].as_str().unwrap().to_owned();
+    let whoami = Call::whoami(keyward.port(), Some(&token));
+    let answer = load::once(&whoami);
+    assert!(answer.status == 200 && answer.body.contains("\"structuredContent\""), "{}", answer.body);
+    let floor = Server::floor(&answer.body);
+    let bare = Call::whoami(floor.port(), None);
+    let same = load::once(&bare);
+    assert_eq!((same.status, &same.body), (200, &answer.body));
+    let stranger = Call::whoami(keyward.port(), None);
+    assert_eq!(load::once(&stranger).status, 401);
+
+    let mut cpu = [const { Vec::new() }; 3];
+    let mut seconds = [const { Vec::new() }; 3];
+    for _ in 0..ROUNDS {
+        for (place, (server, call)) in [(&floor, &bare), (&keyward, &whoami), (&keyward, &stranger)].iter().enumerate()
+        {
+            let before = server.cpu();
+            seconds[place].push(load::run(call, count));
+            cpu[place].push(server.cpu().saturating_sub(before) / count);
+        }
+    }
+    let [bare_cpu, call_cpu, refusal_cpu] = cpu.map(median).map(micros);
+    let [bare_rate, call_rate, refusal_rate] = seconds.map(median).map(|time| f64::from(count) / time.as_secs_f64());
+    note("bare axum handler, same JSON, no authentication: CPU a request, us", bare_cpu);
+    note("  requests a second", bare_rate);
+    note("tools/call whoami with a token seen before: CPU a request, us", call_cpu);
+    note("  requests a second", call_rate);
+    row("  of the bare handler", "<= 2.00 x", call_cpu / bare_cpu, call_cpu / bare_cpu <= 2.0);
+    note("401 without a token: CPU a request, us", refusal_cpu);
+    note("  requests a second", refusal_rate);
+    row("  of the bare handler", "<= 1.50 x", refusal_cpu / bare_cpu, refusal_cpu / bare_cpu <= 1.5);
+    note("resident memory after these requests, MB", keyward.resident_mb());
+    keyward.stop();
+    floor.stop();
+}
+
+fn row(what: &str, wanted: &str, measured: f64, meets: bool) {
+    println!("{what:<66} {wanted:>10} {measured:>12.2}  {}", if meets { "meets" } else { "MISSES" });
+}
+
+fn note(what: &str, measured: f64) {
+    println!("{what:<66} {:>10} {measured:>12.2}", "");
+}
+
+fn millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
+}
+
+fn micros(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e6
+}
+
+fn median<T: Ord + Copy>(values: impl IntoIterator<Item = T>) -> T {
+    let mut values: Vec<T> = values.into_iter().collect();
+    values.sort_unstable();
+    values[values.len() / 2]
+}
