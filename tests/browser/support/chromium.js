@@ -72,7 +72,11 @@ function watch(context) {
     if (["error", "warning"].includes(message.type())) troubles.push(`console ${message.type()}: ${message.text()}`);
   });
   context.on("weberror", (error) => troubles.push(`exception: ${error.error()}`));
-  context.on("requestfailed", (request) => troubles.push(`failed: ${request.url()} ${request.failure()?.errorText}`));
+  context.on("requestfailed", (request) => {
+    const why = request.failure()?.errorText;
+    // A person who goes on before an icon has arrived has broken nothing.
+    if (why !== "net::ERR_ABORTED") troubles.push(`failed: ${request.url()} ${why}`);
+  });
   return troubles;
 }
 
