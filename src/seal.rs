@@ -17,6 +17,8 @@ use std::time::Duration;
 pub enum Purpose {
     /// The cookie that names a session.
     SessionCookie,
+    /// The cookie that says which account a browser has signed in to before.
+    KnownBrowser,
     /// The cookie of a browser that has not signed in, to which its forms are bound.
     AnonymousCookie,
     /// The authorization request that a consent form carries.
@@ -33,6 +35,7 @@ impl Purpose {
     const fn assertion(self) -> &'static str {
         match self {
             Self::SessionCookie => "keyward/session/1",
+            Self::KnownBrowser => "keyward/known-browser/1",
             Self::AnonymousCookie => "keyward/anonymous/1",
             Self::Consent => "keyward/consent/1",
             Self::Callback => "keyward/callback/1",

@@ -18,7 +18,7 @@ use crate::oauth::error::ErrorCode;
 use crate::oauth::grant::Grant;
 use crate::seal::Purpose;
 use crate::secret::{PlainToken, PlainTokenKind, TokenDigest};
-use crate::store::tables::{AUTHORIZATION_CODES, CLIENTS, GRANTS, GRANTS_BY_CLIENT, GRANTS_BY_USER, USERS};
+use crate::store::tables::{AUTHORIZATION_CODES, CLIENTS, GRANTS, GRANTS_BY_CLIENT, GRANTS_BY_USER, SESSIONS, USERS};
 use crate::store::{Reads, StoreError, WriteTx};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -115,10 +115,12 @@ impl App {
         let code = PlainToken::generate(PlainTokenKind::AuthorizationCode, &*self.entropy);
         let grant_id = GrantId::generate(now, &*self.entropy);
         let (digest, asked, most) = (code.digest(), request.clone(), self.options.registration.most_clients);
+        let policy = self.options.sessions;
         self.store.write(move |tx| {
             let client = client_of(tx, &asked, document, most)?;
-            if tx.get(USERS, &user)?.is_none_or(|user| user.is_disabled()) {
-                return Err(AuthorizeError::from(asked.refused(ErrorCode::AccessDenied, "the user may not sign in")));
+            let (row, owner) = (tx.get(SESSIONS, &session)?, tx.get(USERS, &user)?);
+            if !row.zip(owner).is_some_and(|(row, owner)| row.is_good_for(&owner, now, &policy)) {
+                return Err(AuthorizeError::from(asked.refused(ErrorCode::AccessDenied, "the user has signed out")));
             }
             let grant = Grant::approved(grant_id, user, &client, &asked, now)?;
             tx.insert_new(GRANTS, &grant_id, &grant)?;
@@ -172,10 +174,14 @@ fn client_of(
     let stored = tx.get(CLIENTS, id.as_str())?;
     match (document, stored) {
         (Some(_), Some(pinned)) if pinned.created_by.is_some() => Ok(pinned),
+        // The page may have stood open for a while: what another approval has brought since is newer.
+        (Some(document), Some(newer)) if newer.created_at > document.created_at => Ok(newer),
         (Some(document), stored) => {
             if stored.is_none() {
                 make_room_for_client(tx, most_clients)?;
             }
+            // Who pinned it may have removed it since: a form does not pin it again.
+            let document = Client { created_by: None, ..document };
             tx.put(CLIENTS, id.as_str(), &document)?;
             Ok(document)
         }

@@ -51,6 +51,8 @@ pub struct Caller {
     pub address: Option<IpAddr>,
     /// The `User-Agent`, shortened.
     pub user_agent: String,
+    /// The canonical name of the account that the same browser has signed in to before, if it proves so.
+    pub signed_in_before: Option<String>,
 }
 
 /// Everything that an operation goes by and an owner may set.

@@ -1,7 +1,8 @@
 //! Who is at this browser? Signing in and out, sessions, and changing the password.
 //!
 //! A wrong name and a wrong password look the same and take the same time. Every attempt is counted before the password
-//! is looked at, by account and by network. Signing in always makes a new session and ends the one that the browser had.
+//! is looked at, by account and by network; a browser that has signed in to the account before is counted apart, so that
+//! whoever guesses elsewhere does not keep its owner out. Signing in always makes a new session and ends the one that the browser had.
 
 use crate::account::password::{NewPassword, PasswordHash};
 use crate::account::session::Session;
@@ -36,8 +37,10 @@ impl App {
         let user = self.user_by_name(&key)?;
         let hash = user.as_ref().map_or_else(PasswordHash::nobody, |user| user.password.clone());
         let right = hash.verify(password);
+        let known = user.as_ref().map(|user| user.id);
         let Some(user) = user.filter(|user| right && !user.is_disabled()) else {
-            tracing::info!(name = %key, address = ?caller.address, "sign-in refused");
+            // Not the name as typed: people type passwords into the wrong field.
+            tracing::info!(user = ?known, address = ?caller.address, "sign-in refused");
             return Err(OperationError::invalid(WRONG));
         };
         self.end_attempt(&key, caller);
@@ -183,16 +186,22 @@ impl App {
         if let Some(address) = caller.address {
             throttles.sign_in_by_network.begin(&network_of(address), now)?;
         }
-        Ok(throttles.sign_in_by_account.begin(&account.to_owned(), now)?)
+        Ok(throttles.sign_in_by_account.begin(&attempts_key(account, caller), now)?)
     }
 
     fn end_attempt(&self, account: &str, caller: &Caller) {
         let mut throttles = self.throttles();
-        throttles.sign_in_by_account.succeeded(&account.to_owned());
+        throttles.sign_in_by_account.succeeded(&attempts_key(account, caller));
         if let Some(address) = caller.address {
             throttles.sign_in_by_network.succeeded(&network_of(address));
         }
     }
+}
+
+/// Under what attempts are counted. No user name has a space.
+fn attempts_key(account: &str, caller: &Caller) -> String {
+    let known = caller.signed_in_before.as_deref() == Some(account);
+    if known { format!("{account} at a known browser") } else { account.to_owned() }
 }
 
 /// A session that is about to be written.

@@ -23,6 +23,8 @@ pub struct CookieNames {
 pub enum CookieKind {
     /// Names the session.
     Session,
+    /// Says which account the browser has signed in to before.
+    Known,
     /// Binds forms of a browser that has not signed in.
     Visit,
     /// The callback address that the person may copy for a while.
@@ -40,6 +42,8 @@ impl CookieNames {
         match (kind, self.secure) {
             (CookieKind::Session, true) => "__Host-keyward-session",
             (CookieKind::Session, false) => "keyward-session",
+            (CookieKind::Known, true) => "__Host-keyward-known",
+            (CookieKind::Known, false) => "keyward-known",
             (CookieKind::Visit, true) => "__Host-keyward-visit",
             (CookieKind::Visit, false) => "keyward-visit",
             (CookieKind::Callback, true) => "__Host-keyward-callback",

@@ -1,15 +1,21 @@
 //! What do the handlers of endpoints and pages share?
 
 use crate::app::App;
+use crate::clock::days;
 use crate::id::SessionId;
 use crate::seal::Purpose;
 use crate::secret::{Secret, hmac_sha256};
 use crate::web::cookies::{CookieKind, CookieNames};
 use crate::wire::document_fetch::DocumentFetcher;
 use crate::wire::limits::Limits;
+use axum::http::HeaderMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a browser is known after its last sign-in.
+const KNOWN_FOR: Duration = days(180);
 
 /// Shared by all handlers; cheap to clone.
 #[derive(Debug, Clone)]
@@ -58,6 +64,18 @@ impl WebState {
         let life = self.app.options().sessions.longest;
         let sealed = self.app.sealer().seal(Purpose::SessionCookie, &session, self.app.now(), life);
         self.cookies().set(CookieKind::Session, sealed, Some(life))
+    }
+
+    /// `Set-Cookie` that lets this browser prove later that it has signed in to the account with this canonical name.
+    pub fn known_browser_cookie(&self, account: &str) -> String {
+        let sealed = self.app.sealer().seal(Purpose::KnownBrowser, &account, self.app.now(), KNOWN_FOR);
+        self.cookies().set(CookieKind::Known, sealed, Some(KNOWN_FOR))
+    }
+
+    /// The canonical name of the account that this browser has signed in to before.
+    pub fn known_account(&self, headers: &HeaderMap) -> Option<String> {
+        let sealed = self.cookies().read(headers, CookieKind::Known)?;
+        self.app.sealer().open(Purpose::KnownBrowser, sealed, self.app.now()).ok()
     }
 
     /// The token that a form of this browser must carry: bound to its session, or to its visit before signing in.

@@ -67,6 +67,28 @@ async fn wrong_passwords_are_slowed_also_for_the_right_one_and_never_locked_out(
 }
 
 #[tokio::test]
+async fn whoever_guesses_elsewhere_keeps_the_owners_own_browser_from_nothing() {
+    let appliance = Appliance::new();
+    let mut own = Browser::signed_in(&appliance).await;
+    let page = own.get(&appliance, "/logout").await;
+    own.submit(&appliance, &page, "/logout", &[]).await.expect(303);
+    let mut slowed = 0;
+    for _ in 0..30 {
+        let answer = Browser::new().sign_in(&appliance, "ada", "a guess at the words").await;
+        slowed += usize::from(answer.status == 429);
+    }
+    assert!(slowed > 20, "{slowed}");
+    Browser::new().sign_in(&appliance, "ada", PASSWORD).await.expect(429);
+    own.sign_in(&appliance, "ada", PASSWORD).await.expect(303);
+    let known = own.cookies.iter().filter(|(name, _)| name.contains("known"));
+    let mut stranger = Browser { cookies: known.map(|(name, value)| (name.clone(), value.clone())).collect() };
+    for _ in 0..5 {
+        stranger.sign_in(&appliance, "bob", "a guess at the words").await;
+    }
+    stranger.sign_in(&appliance, "bob", "a guess at the words").await.expect(429);
+}
+
+#[tokio::test]
 async fn signing_in_always_makes_a_new_session_and_ends_the_one_before() {
     let appliance = Appliance::new();
     let mut browser = Browser::signed_in(&appliance).await;

@@ -7,6 +7,7 @@
 
 use crate::app::authorize::{Asked, AuthorizeError, Decided};
 use crate::clock::{Timestamp, minutes};
+use crate::id::UserId;
 use crate::oauth::authorization::{AuthorizationQuery, AuthorizationRequest, AuthorizePageError, Prompt};
 use crate::oauth::error::ProtocolError;
 use crate::oauth::redirect_uri::RedirectUri;
@@ -41,6 +42,7 @@ const FRESH_SIGN_IN: Duration = minutes(2);
 /// What the callback cookie says.
 #[derive(Serialize, Deserialize)]
 struct Callback {
+    user: UserId,
     request: [u8; 32],
     code: TokenDigest,
     url: String,
@@ -77,7 +79,8 @@ pub async fn get(
     if asked.request.prompt() == Prompt::Login && now.since(signed_in.session.signed_in_at) > FRESH_SIGN_IN {
         return Ok(to_login(&Method::GET, &uri));
     }
-    if let Some(callback) = approved_before(&state, &asked.request, &headers) {
+    let approved = approved_before(&state, &asked.request, &headers);
+    if let Some(callback) = approved.filter(|callback| callback.user == signed_in.user.id) {
         let code = callback.code;
         let waiting = blocking::run(&state.app, move |app| app.is_code_waiting(code)).await;
         if waiting.map_err(IntoResponse::into_response)?.map_err(|error| operation_error(&error))? {
@@ -121,7 +124,7 @@ pub async fn post(
     // If no program listens there (the browser is on another machine), the Back button leads to a page with the address.
     let now = state.app.now();
     let works_until = now + state.app.options().credentials.authorization_code;
-    let callback = Callback { request: digest(&request), code, url, works_until };
+    let callback = Callback { user, request: digest(&request), code, url, works_until };
     let sealed = state.app.sealer().seal(Purpose::Callback, &callback, now, CALLBACK_LIFE);
     Ok(with_cookie(response, &state.cookies().set(CookieKind::Callback, sealed, Some(CALLBACK_LIFE))))
 }

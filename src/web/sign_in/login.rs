@@ -3,6 +3,7 @@
 //! Whatever is wrong with the two, the answer is the same. A form that is too old, or of another process, brings the page
 //! again with everything but the password. Signing in always makes a new session and ends the one that the browser had.
 
+use crate::account::user::Username;
 use crate::app::Caller;
 use crate::app::error::OperationError;
 use crate::oauth::client::ClientId;
@@ -105,7 +106,11 @@ pub async fn post(
     let (problem, status) = match signed_in {
         Ok(session) => {
             let on = see_other(next.as_ref().map_or(paths::DASHBOARD, LocalPath::as_str));
-            return Ok(with_cookie(on, &state.session_cookie(session)));
+            let on = with_cookie(on, &state.session_cookie(session));
+            return Ok(match Username::parse(&username) {
+                Ok(name) => with_cookie(on, &state.known_browser_cookie(&name.canonical())),
+                Err(_) => on,
+            });
         }
         Err(OperationError::Invalid(_)) => (LoginProblem::Wrong, StatusCode::UNAUTHORIZED),
         Err(OperationError::TooSoon(too_soon)) => {
