@@ -3,6 +3,8 @@
 //! Invariant: a server's resource is the issuer's origin and its path, so that what clients put into their settings, what
 //! the metadata says and what stands in the `aud` of tokens are the same text.
 
+use crate::access::rule::AccessRule;
+use crate::access::upstream::{HttpUpstream, StdioUpstream};
 use crate::oauth::issuer::Issuer;
 use crate::oauth::resource::{ResourceError, ResourceUri};
 use crate::oauth::scope::ScopeSet;
@@ -72,57 +74,97 @@ impl<'de> Deserialize<'de> for ServerName {
 }
 
 /// What stands behind a guarded server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum ServerKind {
     /// Keyward's own tools.
     Builtin,
+    /// An MCP server that is reached over HTTP.
+    Http(HttpUpstream),
+    /// A program that is an MCP server on its standard input and output.
+    Stdio(StdioUpstream),
+}
+
+/// Who set up a server, and so where it can be changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ServerSource {
+    /// Part of the program.
+    Builtin,
+    /// The configuration file.
+    File,
+    /// An admin, in the dashboard.
+    Dashboard,
 }
 
 /// A guarded server.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct GuardedServer {
     /// Its name.
     pub name: ServerName,
     /// Its name for people.
     pub title: String,
-    /// Its path at the issuer: `/mcp` or `/mcp/{name}`.
+    /// Its path at the issuer: `/mcp` or `/mcp/{one segment}`.
     pub path: String,
     /// Its URL: what tokens for it have in `aud`.
     pub resource: ResourceUri,
     /// What stands behind it.
     pub kind: ServerKind,
+    /// Who may do what there.
+    pub rule: AccessRule,
+    /// Who set it up.
+    pub source: ServerSource,
+    /// Whether it answers. One that does not is as unknown to clients as one that never was.
+    pub enabled: bool,
+}
+
+/// Why there cannot be a server at a path.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PathError {
+    /// Not below `/mcp`.
+    #[error("the path must be /mcp or /mcp/NAME, where NAME is as short and plain as a server's name")]
+    NotAPath,
+    /// The issuer leaves no room for it.
+    #[error(transparent)]
+    Resource(#[from] ResourceError),
 }
 
 impl GuardedServer {
     /// The server at `/mcp`. Fails only if the issuer leaves no room for a path.
-    pub fn main(issuer: &Issuer, name: ServerName, title: &str, kind: ServerKind) -> Result<Self, ResourceError> {
-        Self::at(issuer, name, title, kind, "/mcp".to_owned())
+    pub fn main(issuer: &Issuer, name: ServerName, title: &str, kind: ServerKind) -> Result<Self, PathError> {
+        Self::at(issuer, MAIN_PATH, name, title, kind)
     }
 
     /// A further server, at `/mcp/{name}`. Fails only if the issuer leaves no room for a path.
-    pub fn further(issuer: &Issuer, name: ServerName, title: &str, kind: ServerKind) -> Result<Self, ResourceError> {
-        let path = format!("/mcp/{name}");
-        Self::at(issuer, name, title, kind, path)
+    pub fn further(issuer: &Issuer, name: ServerName, title: &str, kind: ServerKind) -> Result<Self, PathError> {
+        let path = format!("{MAIN_PATH}/{name}");
+        Self::at(issuer, &path, name, title, kind)
+    }
+
+    /// A server at `path`, enabled, for every user, not set up by anybody.
+    pub fn at(issuer: &Issuer, path: &str, name: ServerName, title: &str, kind: ServerKind) -> Result<Self, PathError> {
+        let segment = path.strip_prefix(MAIN_PATH).ok_or(PathError::NotAPath)?;
+        if !segment.is_empty() {
+            let segment = segment.strip_prefix('/').ok_or(PathError::NotAPath)?;
+            ServerName::parse(segment).map_err(|_| PathError::NotAPath)?;
+        }
+        let resource = ResourceUri::parse(&issuer.join(path))?;
+        let (title, path) = (title.to_owned(), path.to_owned());
+        let (rule, source) = (AccessRule::default(), ServerSource::Builtin);
+        Ok(Self { name, title, path, resource, kind, rule, source, enabled: true })
+    }
+
+    /// Whether it is at `/mcp`.
+    pub fn is_main(&self) -> bool {
+        self.path == MAIN_PATH
     }
 
     /// The scopes that can be asked for here.
     pub fn scopes(&self) -> ScopeSet {
-        match self.kind {
-            ServerKind::Builtin => ScopeSet::mcp(),
-        }
-    }
-
-    fn at(
-        issuer: &Issuer,
-        name: ServerName,
-        title: &str,
-        kind: ServerKind,
-        path: String,
-    ) -> Result<Self, ResourceError> {
-        let resource = ResourceUri::parse(&issuer.join(&path))?;
-        Ok(Self { name, title: title.to_owned(), path, resource, kind })
+        ScopeSet::mcp()
     }
 }
+
+/// Where the main server is.
+const MAIN_PATH: &str = "/mcp";
 
 #[cfg(test)]
 mod tests {
@@ -151,5 +193,17 @@ mod tests {
             (further.path.as_str(), further.resource.as_str()),
             ("/mcp/files", "https://mcp.example.com/mcp/files")
         );
+    }
+
+    #[test]
+    fn a_path_is_mcp_or_one_plain_segment_below() {
+        let issuer = Issuer::parse("https://h").unwrap();
+        let name = ServerName::parse("files").unwrap();
+        let at = |path| GuardedServer::at(&issuer, path, name.clone(), "Files", ServerKind::Builtin);
+        assert_eq!(at("/mcp/drive-2").unwrap().resource.as_str(), "https://h/mcp/drive-2");
+        assert!(at("/mcp").unwrap().is_main() && !at("/mcp/files").unwrap().is_main());
+        for wrong in ["", "/", "mcp", "/files", "/mcp/", "/mcpfiles", "/mcp/a/b", "/mcp/A", "/mcp/..", "/mcp/a?b"] {
+            assert_eq!(at(wrong).unwrap_err(), PathError::NotAPath, "{wrong}");
+        }
     }
 }

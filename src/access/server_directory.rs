@@ -1,6 +1,7 @@
 //! Which server does this path, name or resource mean? An immutable list, replaced as a whole when servers change.
 //!
-//! Invariant: names, paths and resources are each unique, so an answer is never a choice.
+//! Invariants: names, paths and resources are each unique, so an answer is never a choice. A server that is not enabled
+//! is in no answer but [`ServerDirectory::all`]'s.
 
 use crate::access::server::{GuardedServer, ServerName};
 use crate::oauth::resource::ResourceUri;
@@ -42,27 +43,36 @@ impl ServerDirectory {
 
     /// The server at exactly this path.
     pub fn by_path(&self, path: &str) -> Option<&Arc<GuardedServer>> {
-        self.by_path.get(path).map(|place| &self.servers[*place])
+        self.enabled(self.by_path.get(path))
     }
 
     /// The server with this name.
     pub fn by_name(&self, name: &ServerName) -> Option<&Arc<GuardedServer>> {
-        self.by_name.get(name).map(|place| &self.servers[*place])
+        self.enabled(self.by_name.get(name))
     }
 
     /// The server that is this resource.
     pub fn by_resource(&self, resource: &ResourceUri) -> Option<&Arc<GuardedServer>> {
-        self.by_resource.get(resource).map(|place| &self.servers[*place])
+        self.enabled(self.by_resource.get(resource))
     }
 
     /// The server that a client means which names none: the one at `/mcp`, or else the first.
     pub fn default_server(&self) -> Option<&Arc<GuardedServer>> {
-        self.by_path("/mcp").or_else(|| self.servers.first())
+        self.by_path("/mcp").or_else(|| self.iter().next())
     }
 
-    /// All servers, in their order.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Arc<GuardedServer>> {
+    /// The servers that answer, in their order.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<GuardedServer>> {
+        self.servers.iter().filter(|server| server.enabled)
+    }
+
+    /// All servers, also those that are not enabled.
+    pub fn all(&self) -> impl ExactSizeIterator<Item = &Arc<GuardedServer>> {
         self.servers.iter()
+    }
+
+    fn enabled(&self, place: Option<&usize>) -> Option<&Arc<GuardedServer>> {
+        place.map(|place| &self.servers[*place]).filter(|server| server.enabled)
     }
 }
 
@@ -91,6 +101,17 @@ mod tests {
         for elsewhere in ["", "/", "/mcp/", "/mcp/files/", "/MCP", "/mcp/other"] {
             assert!(directory.by_path(elsewhere).is_none(), "{elsewhere}");
         }
+    }
+
+    #[test]
+    fn a_server_that_is_not_enabled_is_not_there() {
+        let off = GuardedServer { enabled: false, ..server("files", true) };
+        let directory = ServerDirectory::new([off, server("mail", false)]).unwrap();
+        let files = ServerName::parse("files").unwrap();
+        assert!(directory.by_path("/mcp").is_none() && directory.by_name(&files).is_none());
+        assert!(directory.by_resource(&ResourceUri::parse("https://h/mcp").unwrap()).is_none());
+        assert_eq!(directory.default_server().unwrap().name.as_str(), "mail");
+        assert_eq!((directory.iter().count(), directory.all().count()), (1, 2));
     }
 
     #[test]

@@ -86,8 +86,9 @@ impl Gateway {
         if let Err(foreign) = self.options.origins.check_call(&parts.headers) {
             return error::foreign_origin(foreign).into_response();
         }
-        match server.kind {
+        match &server.kind {
             ServerKind::Builtin => self.builtin.answer(&asker, &parts.method, &parts.headers, body).await,
+            ServerKind::Http(_) | ServerKind::Stdio(_) => error::no_server().into_response(),
         }
     }
 }
