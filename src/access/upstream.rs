@@ -4,6 +4,7 @@
 //! Private addresses are allowed: guarding what nobody else reaches is the point. Invariants: a URL is http or https and
 //! carries no user name; a credential is a header that can be sent as it is; nothing secret is printed.
 
+use crate::clock::minutes;
 use crate::secret::Secret;
 use std::fmt;
 use std::path::PathBuf;
@@ -40,7 +41,7 @@ pub struct UpstreamTimeouts {
 
 impl Default for UpstreamTimeouts {
     fn default() -> Self {
-        Self { connect: Duration::from_secs(5), first_byte: Duration::from_secs(60), idle: Duration::from_secs(5 * 60) }
+        Self { connect: Duration::from_secs(5), first_byte: minutes(1), idle: minutes(5) }
     }
 }
 

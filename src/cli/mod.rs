@@ -2,6 +2,7 @@
 
 mod offline;
 
+use crate::access::ServerKind;
 use crate::config::{self, Config, Given, Loaded};
 use crate::demo;
 use crate::fixture;
@@ -36,7 +37,12 @@ Examples:
       Give ada a new password. Stop the server first.
 
 Every option of the configuration file is also an environment variable: tokens.access_token_life
-is KEYWARD_TOKENS_ACCESS_TOKEN_LIFE. Flags beat variables, variables beat the file.";
+is KEYWARD_TOKENS_ACCESS_TOKEN_LIFE. Flags beat variables, variables beat the file.
+
+To guard an MCP server, add to the file:
+  [servers.files]
+  url = \"http://127.0.0.1:9000/mcp\"
+and give clients the URL of Keyward with /mcp/files at its end. The README has all options.";
 
 const FIXTURE_HELP: &str = "\
 When clients can connect, one line of JSON on standard output has url, mcp_url, username, password,
@@ -184,6 +190,15 @@ fn check_config(given: Given, out: &mut dyn Write) -> Result<(), ServeError> {
     writeln!(out, "  Listen on   {address}")?;
     writeln!(out, "  Public URL  {}", config.public_url)?;
     writeln!(out, "  Data in     {}", config.data_dir.display())?;
+    for server in &config.servers {
+        let behind = match &server.kind {
+            ServerKind::Builtin => "built in".to_owned(),
+            ServerKind::Http(upstream) => upstream.url.origin().to_owned(),
+            ServerKind::Stdio(upstream) => format!("command {}", upstream.command[0]),
+        };
+        let off = if server.enabled { "" } else { ", not enabled" };
+        writeln!(out, "  Server      {} at {} ({behind}{off})", server.name, server.resource)?;
+    }
     Ok(())
 }
 
@@ -231,7 +246,8 @@ fn loopback(port: u16) -> String {
 
 /// A demo or fixture is the same whatever the environment is set up for.
 fn only_log(variables: Vec<(String, String)>) -> Vec<(String, String)> {
-    variables.into_iter().filter(|(name, _)| name == "KEYWARD_LOG" || name == "KEYWARD_LOG_FORMAT").collect()
+    let counts = |name: &str| !name.starts_with("KEYWARD_") || name == "KEYWARD_LOG" || name == "KEYWARD_LOG_FORMAT";
+    variables.into_iter().filter(|(name, _)| counts(name)).collect()
 }
 
 #[cfg(test)]

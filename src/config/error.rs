@@ -1,6 +1,8 @@
 //! What is wrong with the configuration, and what to do about it?
 
+use crate::access::{NotAServerName, SharedPlace};
 use crate::config::sources::Source;
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 /// Why Keyward does not start with this configuration. Each message names the thing and the next step.
@@ -19,18 +21,18 @@ pub enum ConfigError {
     NotToml {
         /// The file.
         path: PathBuf,
-        /// The parser's words, with the line.
+        /// The line and the parser's words; what stands there may be a secret and is not repeated.
         problem: String,
     },
     /// The file has a key that is no option.
-    #[error("{source_name}: there is no option {key}{}", suggestion(*.nearest))]
+    #[error("{source_name}: there is no option {key}{}", suggestion(.nearest.as_deref()))]
     UnknownKey {
         /// Where it stands.
         source_name: Source,
         /// The key as written.
         key: String,
         /// The key that was probably meant.
-        nearest: Option<&'static str>,
+        nearest: Option<Cow<'static, str>>,
     },
     /// A key that is the name of a section.
     #[error("{source_name}: {key} is a section; write [{key}] and its options below")]
@@ -46,8 +48,8 @@ pub enum ConfigError {
         /// Where it stands.
         source_name: Source,
         /// The option.
-        key: &'static str,
-        /// The value as written.
+        key: Cow<'static, str>,
+        /// The value as written, or words in place of one that may be secret.
         value: String,
         /// What was expected.
         problem: String,
@@ -56,10 +58,23 @@ pub enum ConfigError {
     #[error("{key} {problem}")]
     OutOfRange {
         /// The option.
-        key: &'static str,
+        key: Cow<'static, str>,
         /// What is wrong with it.
         problem: String,
     },
+    /// A server has a name that is none.
+    #[error("{source_name}: [servers.{name}]: {problem}")]
+    ServerName {
+        /// Where it stands.
+        source_name: Source,
+        /// The name as written.
+        name: String,
+        /// What a name is.
+        problem: NotAServerName,
+    },
+    /// Two servers want the same place.
+    #[error(transparent)]
+    SharedPlace(#[from] SharedPlace),
     /// Nobody said under which URL the server is reached.
     #[error(
         "public_url is not set, and the listen address {listen} is not loopback. Set the URL that clients use: \

@@ -1,21 +1,25 @@
 //! How is Keyward set up? Every option: name, default, one sentence.
 //!
-//! [`OPTIONS`] is the table of them, [`load`] reads them from file, variables and flags, [`Settings`] holds them as given,
+//! [`OPTIONS`] is the table of them, [`SERVER_OPTIONS`] that of each server's, [`load`] reads them from file, variables and flags, [`Settings`] holds them as given,
 //! and [`Config`] is what the appliance runs by: judged, and put into each module's own options. Nothing that is wrong is
 //! passed over: start-up refuses with a sentence that says what to do.
 
 mod error;
 mod options;
+mod server_settings;
+mod servers;
 mod settings;
 mod sources;
 mod value;
 
 pub use error::ConfigError;
-pub use options::{OPTIONS, OptionDoc};
+pub use options::{OPTIONS, OptionDoc, SERVER_OPTIONS};
+pub use server_settings::ServersGiven;
 pub use settings::Settings;
 pub use sources::{Given, Loaded, Source, load};
 pub use value::{NotASize, NotASpan, Size, Span};
 
+use crate::access::GuardedServer;
 use crate::account::personal_token::PersonalTokenPolicy;
 use crate::account::session::SessionPolicy;
 use crate::app::{AppOptions, CredentialPolicy, RegistrationPolicy};
@@ -32,6 +36,7 @@ use crate::wire::client_address::{Network, TrustedProxies};
 use crate::wire::document_fetch::FetchOptions;
 use crate::wire::host_check::{HostPolicy, OriginPolicy};
 use crate::wire::limits::Limits;
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -44,6 +49,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// The master secret, unless it is the data directory's own.
     pub master_secret: Option<MasterSecret>,
+    /// The servers that are guarded: the built-in one and those of the file, which share no place.
+    pub servers: Vec<GuardedServer>,
     /// What the operations go by.
     pub app: AppOptions,
     /// How clients' metadata documents are fetched.
@@ -65,7 +72,7 @@ pub struct Config {
 impl Config {
     /// Judges what was given. `bound` is the address that the server listens on, with its real port.
     pub fn new(loaded: Loaded, bound: SocketAddr) -> Result<Self, ConfigError> {
-        let Loaded { settings, master_secret, .. } = loaded;
+        let Loaded { settings, servers, master_secret, .. } = loaded;
         let public_url = settings.public_url(bound)?;
         settings.check_names()?;
         let master_secret = match master_secret {
@@ -76,6 +83,7 @@ impl Config {
             hosts: HostPolicy::new(&public_url, &settings.allowed_hosts),
             origins: OriginPolicy::new(&public_url, &settings.allowed_origins),
             app: settings.app_options(public_url.clone())?,
+            servers: servers::guarded(&public_url, servers)?,
             documents: settings.documents(&public_url)?,
             public_url,
             data_dir: settings.data_dir.clone(),
@@ -96,7 +104,7 @@ impl Settings {
             None => self.listen.clone(),
         };
         numeric.parse().map_err(|_| ConfigError::OutOfRange {
-            key: "listen",
+            key: "listen".into(),
             problem: format!(
                 "is {:?}; it must be an address and a port such as 127.0.0.1:8080, 0.0.0.0:8080 or [::]:8080",
                 self.listen
@@ -305,7 +313,7 @@ fn others_may_read(_metadata: &std::fs::Metadata) -> bool {
 }
 
 fn between<T: Copy + PartialOrd + std::fmt::Display>(
-    key: &'static str,
+    key: impl Into<Cow<'static, str>>,
     value: T,
     least: T,
     most: T,
@@ -313,12 +321,13 @@ fn between<T: Copy + PartialOrd + std::fmt::Display>(
     if least <= value && value <= most {
         Ok(value)
     } else {
-        Err(ConfigError::OutOfRange { key, problem: format!("is {value}; it must be {least} to {most}") })
+        let problem = format!("is {value}; it must be {least} to {most}");
+        Err(ConfigError::OutOfRange { key: key.into(), problem })
     }
 }
 
 fn out_of_range(key: &'static str, value: &str, problem: &dyn std::fmt::Display) -> ConfigError {
-    ConfigError::OutOfRange { key, problem: format!("is {value:?}: {problem}") }
+    ConfigError::OutOfRange { key: key.into(), problem: format!("is {value:?}: {problem}") }
 }
 
 #[cfg(test)]

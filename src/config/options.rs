@@ -67,6 +67,36 @@ pub const OPTIONS: &[OptionDoc] = &[
     option("limits.rate_limits", "true", "Whether guessing and registering are slowed down per account and address. Switch it off in tests only."),
 ];
 
+/// Every option of a server: `[servers.NAME]` in the file, where NAME is the server's. Only the file has them.
+#[rustfmt::skip]
+pub const SERVER_OPTIONS: &[OptionDoc] = &[
+    option("title", "", "Its name for people. Default: NAME."),
+    option("path", "", "Where clients find it: /mcp/NAME by default. One server may take /mcp; the built-in one is then at /mcp/keyward."),
+    option("enabled", "true", "Whether it answers. One that does not is unknown to clients."),
+
+    option("url", "", "URL of the MCP server, http or https. Each server has either a url or a command."),
+    option("credential.header", "\"Authorization\"", "Header in which the credential is sent to url, instead of what the client sent."),
+    option("credential.file", "", "File with the credential, read at start."),
+    option("credential.environment", "", "Environment variable with the credential, read at start."),
+    option("credential.prefix", "\"\"", "What stands before the credential in the header, such as \"Bearer \"."),
+    option("assertion", "false", "Whether the server at url gets X-Keyward-Assertion, a JWT of at most 60 seconds about the caller, to be checked with the public keys."),
+    option("connect_timeout", "\"5s\"", "Longest time for a connection to url; 1s to 1m."),
+    option("first_byte_timeout", "\"60s\"", "Longest time from a request to the head of the answer; 1s to 1h."),
+    option("idle_timeout", "\"5m\"", "An answer of which nothing comes for this long is ended; 10s to 1d."),
+
+    option("command", "[]", "Program and arguments of an MCP server on standard input and output."),
+    option("environment", "{}", "Environment variables of the command, as { NAME = \"value\" }. It inherits nothing of Keyward's own."),
+    option("environment_files", "{}", "Environment variables of the command whose values stand in files, as { NAME = \"/path\" }, read at start."),
+    option("working_directory", "", "Where the command runs. Default: where Keyward does."),
+    option("mode", "\"per-user\"", "Who shares a running command: per-user, shared or per-session."),
+    option("max_children", "16", "Most running commands of this server; 1 to 1000."),
+    option("idle", "\"10m\"", "A running command that nobody uses is ended after this; 10s to 7d."),
+
+    option("users", "", "Names of the users that may use it. Default: every user."),
+    option("scopes", "{}", "Scopes of its own over patterns of tool names, as { \"files:write\" = [\"write_*\", \"edit_*\"] }; * matches any characters."),
+    option("most", "{}", "The most that a user may do here, as { ben = [\"mcp:read\"] }. Default: mcp, which is everything."),
+];
+
 impl OptionDoc {
     /// Its environment variable.
     pub fn variable(&self) -> String {
@@ -79,15 +109,29 @@ pub fn find(key: &str) -> Option<&'static OptionDoc> {
     OPTIONS.iter().find(|option| option.key == key)
 }
 
+/// The option of a server with this key.
+pub fn find_of_server(key: &str) -> Option<&'static OptionDoc> {
+    SERVER_OPTIONS.iter().find(|option| option.key == key)
+}
+
+/// The key of a server's option that was most probably meant.
+pub fn nearest_of_server(key: &str) -> Option<&'static str> {
+    nearest_in(SERVER_OPTIONS, key)
+}
+
 /// The key that was most probably meant.
 pub fn nearest(key: &str) -> Option<&'static str> {
+    nearest_in(OPTIONS, key)
+}
+
+fn nearest_in(options: &'static [OptionDoc], key: &str) -> Option<&'static str> {
     let leaf = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
     let likeness = |known: &str| {
         let whole = strsim::normalized_damerau_levenshtein(known, key);
         let leaves = strsim::normalized_damerau_levenshtein(&leaf(known), &leaf(key));
         whole.max(leaves * 0.95)
     };
-    OPTIONS
+    options
         .iter()
         .map(|option| (likeness(option.key), option.key))
         .filter(|(likeness, _)| *likeness >= 0.6)
@@ -101,9 +145,11 @@ mod tests {
 
     #[test]
     fn keys_are_unique_and_have_a_sentence() {
-        for (place, option) in OPTIONS.iter().enumerate() {
-            assert!(OPTIONS[place + 1..].iter().all(|other| other.key != option.key), "{}", option.key);
-            assert!(option.sentence.ends_with('.'), "{}", option.key);
+        for options in [OPTIONS, SERVER_OPTIONS] {
+            for (place, option) in options.iter().enumerate() {
+                assert!(options[place + 1..].iter().all(|other| other.key != option.key), "{}", option.key);
+                assert!(option.sentence.ends_with('.'), "{}", option.key);
+            }
         }
         let mut variables: Vec<_> = OPTIONS.iter().map(OptionDoc::variable).collect();
         variables.sort();
@@ -125,6 +171,9 @@ mod tests {
             assert_eq!(nearest(typed), Some(meant), "{typed}");
         }
         assert_eq!(nearest("zzzzzzzzzzzzzzzzzzz"), None);
+        assert_eq!(nearest_of_server("comand"), Some("command"));
+        assert_eq!(nearest_of_server("credential.heder"), Some("credential.header"));
+        assert_eq!(nearest_of_server("cert"), None);
     }
 
     /// The row of an option in the README.
@@ -136,13 +185,14 @@ mod tests {
     #[test]
     fn the_readme_has_every_option_and_no_other() {
         let readme = include_str!("../../README.md");
-        let table: Vec<&str> = readme
-            .lines()
-            .skip_while(|line| *line != "| Option | Default | What it does |")
-            .skip(2)
-            .take_while(|line| line.starts_with('|'))
-            .collect();
-        let expected: Vec<String> = OPTIONS.iter().map(row).collect();
-        assert_eq!(table, expected, "the table should be:\n{}\n", expected.join("\n"));
+        for (options, head) in [
+            (OPTIONS, "| Option | Default | What it does |"),
+            (SERVER_OPTIONS, "| Option of a server | Default | What it does |"),
+        ] {
+            let lines = readme.lines().skip_while(|line| *line != head).skip(2);
+            let table: Vec<&str> = lines.take_while(|line| line.starts_with('|')).collect();
+            let expected: Vec<String> = options.iter().map(row).collect();
+            assert_eq!(table, expected, "the table should be:\n{}\n", expected.join("\n"));
+        }
     }
 }

@@ -2,9 +2,11 @@
 
 use crate::config::error::ConfigError;
 use crate::config::options::{OPTIONS, OptionDoc, find, nearest};
+use crate::config::server_settings::{SECTION, ServerTables, ServersGiven};
 use crate::config::settings::Settings;
 use crate::secret::{MasterSecret, Secret};
 use serde::Deserialize;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
@@ -48,6 +50,8 @@ pub struct Given {
 pub struct Loaded {
     /// The options.
     pub settings: Settings,
+    /// The servers of the file.
+    pub servers: ServersGiven,
     /// The master secret, if a variable holds it.
     pub master_secret: Option<MasterSecret>,
     /// Things to tell the operator once the log is there.
@@ -59,10 +63,11 @@ const MASTER_SECRET_VARIABLE: &str = "KEYWARD_MASTER_SECRET";
 
 /// Reads every source.
 pub fn load(given: Given) -> Result<Loaded, ConfigError> {
-    let mut warnings = Vec::new();
     let mut master_secret = None;
     let mut file = given.file;
     let mut from_variables = Vec::new();
+    let mut unknown = Vec::new();
+    let environment = given.variables.clone();
     for (name, text) in given.variables {
         // An empty variable is how compose files and unit files say "not set".
         if !name.starts_with("KEYWARD_") || text.is_empty() {
@@ -76,7 +81,7 @@ pub fn load(given: Given) -> Result<Loaded, ConfigError> {
             }
             _ => match OPTIONS.iter().find(|option| option.variable() == name) {
                 Some(option) => from_variables.push((option, text, Source::Variable(name))),
-                None => warnings.push(format!("the environment variable {name} is no option of Keyward: ignored")),
+                None => unknown.push(name),
             },
         }
     }
@@ -94,12 +99,20 @@ pub fn load(given: Given) -> Result<Loaded, ConfigError> {
     for (key, text) in given.flags {
         values.take_text(key, text, Source::Flag(format!("--{}", key.replace('_', "-"))))?;
     }
-    Ok(Loaded { settings: values.settings(), master_secret, warnings })
+    let servers = std::mem::take(&mut values.servers).finish(environment);
+    let warnings = unknown
+        .into_iter()
+        .filter(|name| !servers.names_variable(name))
+        .map(|name| format!("the environment variable {name} is no option of Keyward: ignored"));
+    Ok(Loaded { warnings: warnings.collect(), settings: values.settings(), servers, master_secret })
 }
 
 /// Values by key, each checked for its type when it came.
 #[derive(Default)]
-struct Values(BTreeMap<&'static str, Value>);
+struct Values {
+    options: BTreeMap<&'static str, Value>,
+    servers: ServerTables,
+}
 
 impl Values {
     fn take_file(&mut self, path: PathBuf) -> Result<(), ConfigError> {
@@ -109,7 +122,12 @@ impl Values {
         };
         let table: Table = match text.parse() {
             Ok(table) => table,
-            Err(problem) => return Err(ConfigError::NotToml { path, problem: problem.to_string() }),
+            Err(problem) => {
+                let end = problem.span().map_or(0, |span| span.start.min(text.len()));
+                let line = text.as_bytes()[..end].split(|byte| *byte == b'\n').count();
+                let problem = format!("line {line}: {}", first_line(problem.message()));
+                return Err(ConfigError::NotToml { path, problem });
+            }
         };
         self.take_table("", table, &Source::File(path))
     }
@@ -117,6 +135,10 @@ impl Values {
     fn take_table(&mut self, prefix: &str, table: Table, source: &Source) -> Result<(), ConfigError> {
         for (name, value) in table {
             let key = if prefix.is_empty() { name } else { format!("{prefix}.{name}") };
+            if key == SECTION {
+                self.servers.take(value, source)?;
+                continue;
+            }
             let is_section = OPTIONS.iter().any(|o| o.key.strip_prefix(&key).is_some_and(|rest| rest.starts_with('.')));
             match (find(&key), value) {
                 (Some(option), value) => self.take(option, value, source.clone())?,
@@ -125,7 +147,7 @@ impl Values {
                 }
                 (None, _) if is_section => return Err(ConfigError::Section { source_name: source.clone(), key }),
                 (None, _) => {
-                    let nearest = nearest(&key);
+                    let nearest = nearest(&key).map(Cow::Borrowed);
                     return Err(ConfigError::UnknownKey { source_name: source.clone(), key, nearest });
                 }
             }
@@ -136,7 +158,11 @@ impl Values {
     fn take_text(&mut self, key: &str, text: String, source: Source) -> Result<(), ConfigError> {
         match find(key) {
             Some(option) => self.take(option, value_of(option, text), source),
-            None => Err(ConfigError::UnknownKey { source_name: source, key: key.to_owned(), nearest: nearest(key) }),
+            None => Err(ConfigError::UnknownKey {
+                source_name: source,
+                key: key.to_owned(),
+                nearest: nearest(key).map(Cow::Borrowed),
+            }),
         }
     }
 
@@ -145,18 +171,18 @@ impl Values {
         if let Err(problem) = Settings::deserialize(Value::Table(nested(option.key, value.clone()))) {
             return Err(ConfigError::BadValue {
                 source_name: source,
-                key: option.key,
+                key: Cow::Borrowed(option.key),
                 value: value.to_string(),
                 problem: first_line(problem.message()),
             });
         }
-        self.0.insert(option.key, value);
+        self.options.insert(option.key, value);
         Ok(())
     }
 
     fn settings(self) -> Settings {
         let mut all = Table::new();
-        for (key, value) in self.0 {
+        for (key, value) in self.options {
             merge(&mut all, nested(key, value));
         }
         Settings::deserialize(Value::Table(all)).expect("every value was read alone before")
@@ -164,7 +190,7 @@ impl Values {
 }
 
 /// `a.b = value` as tables.
-fn nested(key: &str, value: Value) -> Table {
+pub(super) fn nested(key: &str, value: Value) -> Table {
     let mut parts = key.rsplit('.');
     let mut table = Table::new();
     table.insert(parts.next().unwrap_or_default().to_owned(), value);
@@ -174,7 +200,7 @@ fn nested(key: &str, value: Value) -> Table {
     table
 }
 
-fn merge(into: &mut Table, from: Table) {
+pub(super) fn merge(into: &mut Table, from: Table) {
     for (name, value) in from {
         match (into.get_mut(&name), value) {
             (Some(Value::Table(into)), Value::Table(from)) => merge(into, from),
@@ -198,7 +224,7 @@ fn value_of(option: &OptionDoc, text: String) -> Value {
     }
 }
 
-fn first_line(text: &str) -> String {
+pub(super) fn first_line(text: &str) -> String {
     text.lines().next().unwrap_or_default().to_owned()
 }
 

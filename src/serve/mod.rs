@@ -12,13 +12,12 @@ mod stop;
 pub use error::ServeError;
 pub use stop::{StopWatch, StopWhen};
 
-use crate::access::{GuardedServer, ServerDirectory, ServerKind, ServerName};
+use crate::access::ServerDirectory;
 use crate::app::{App, Parts};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Config, Loaded};
+use crate::config::{Config, ConfigError, Loaded};
 use crate::entropy::OsEntropy;
 use crate::gateway::{self, GatewayOptions};
-use crate::oauth::issuer::Issuer;
 use crate::secret::MasterSecret;
 use crate::store::{DataDirectory, Store};
 use crate::upkeep::Upkeep;
@@ -144,15 +143,8 @@ fn open_app(config: &Config, store: Store, master: MasterSecret) -> Result<App, 
         entropy: Arc::new(OsEntropy),
         master,
         options: config.app.clone(),
-        servers: guarded_servers(&config.public_url)?,
+        servers: ServerDirectory::new(config.servers.clone()).map_err(ConfigError::from)?,
     })?)
-}
-
-/// The servers that are guarded: the built-in one.
-fn guarded_servers(issuer: &Issuer) -> Result<ServerDirectory, ServeError> {
-    let name = ServerName::parse("keyward").expect("a name of small letters");
-    let main = GuardedServer::main(issuer, name, "Keyward", ServerKind::Builtin).map_err(io::Error::other)?;
-    ServerDirectory::new([main]).map_err(|shared| ServeError::System(io::Error::other(shared)))
 }
 
 /// Every route of the appliance; `clock` dates the ids of requests.

@@ -5,7 +5,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
-use keyward::access::{GuardedServer, ServerDirectory, ServerKind, ServerName};
+use keyward::access::ServerDirectory;
 use keyward::account::user::{Role, User};
 use keyward::app::personal_tokens::{Made, NewPersonalToken};
 use keyward::app::{App, Parts};
@@ -214,15 +214,13 @@ fn start(
 ) -> (Arc<App>, Router) {
     let loaded = load(Given { variables: variables.to_vec(), ..Given::default() }).unwrap();
     let config = Config::new(loaded, "127.0.0.1:8080".parse().unwrap()).unwrap();
-    let name = ServerName::parse("keyward").unwrap();
-    let server = GuardedServer::main(&config.public_url, name, "Keyward", ServerKind::Builtin).unwrap();
     let app = App::open(Parts {
         store: store.clone(),
         clock: Arc::<ManualClock>::clone(clock),
         entropy: Arc::clone(entropy),
         master: master.clone(),
         options: config.app.clone(),
-        servers: ServerDirectory::new([server]).unwrap(),
+        servers: ServerDirectory::new(config.servers.clone()).unwrap(),
     });
     let app = Arc::new(app.unwrap());
     let router = serve::router(&app, &config, Arc::<ManualClock>::clone(clock)).unwrap();

@@ -1,0 +1,319 @@
+//! Which servers are guarded? The built-in one and those of the file, each judged, with its secrets read.
+
+use crate::access::{
+    AccessRule, GuardedServer, HttpUpstream, ServerDirectory, ServerKind, ServerName, ServerSource, StdioUpstream,
+    UpstreamCredential, UpstreamTimeouts, UpstreamUrl,
+};
+use crate::config::error::ConfigError;
+use crate::config::server_settings::{CredentialSettings, SECTION, ServerSettings, ServersGiven};
+use crate::config::value::Span;
+use crate::config::{Size, between};
+use crate::oauth::issuer::Issuer;
+use crate::secret::Secret;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+/// The name of the built-in server.
+const BUILTIN: &str = "keyward";
+/// Largest file with a secret.
+const MAX_SECRET: Size = Size::kib(64);
+
+type Variables = BTreeMap<String, Secret<String>>;
+
+/// All servers: the one at `/mcp` first, then the others by name.
+pub(super) fn guarded(issuer: &Issuer, given: ServersGiven) -> Result<Vec<GuardedServer>, ConfigError> {
+    let ServersGiven { servers, variables } = given;
+    let mut all = servers
+        .into_iter()
+        .map(|(name, settings)| Section { name: &name }.server(issuer, settings, &variables))
+        .collect::<Result<Vec<_>, _>>()?;
+    let name = ServerName::parse(BUILTIN).expect("a name of small letters");
+    let make = if all.iter().any(GuardedServer::is_main) { GuardedServer::further } else { GuardedServer::main };
+    let builtin = make(issuer, name, "Keyward", ServerKind::Builtin)
+        .map_err(|problem| ConfigError::OutOfRange { key: "public_url".into(), problem: problem.to_string() })?;
+    all.push(builtin);
+    all.sort_by(|a, b| b.is_main().cmp(&a.is_main()).then_with(|| a.name.cmp(&b.name)));
+    ServerDirectory::new(all.iter().cloned())?;
+    Ok(all)
+}
+
+struct Section<'a> {
+    name: &'a ServerName,
+}
+
+impl Section<'_> {
+    fn server(
+        &self,
+        issuer: &Issuer,
+        settings: ServerSettings,
+        variables: &Variables,
+    ) -> Result<GuardedServer, ConfigError> {
+        let kind = self.kind(&settings, variables)?;
+        let rule = self.rule(&settings)?;
+        let title = settings.title.unwrap_or_else(|| self.name.to_string());
+        if title.trim().is_empty() || title.chars().count() > 100 || title.chars().any(char::is_control) {
+            return Err(self.wrong("title", "must be 1 to 100 characters on one line"));
+        }
+        let path = settings.path.unwrap_or_else(|| format!("/mcp/{}", self.name));
+        let server = GuardedServer::at(issuer, &path, self.name.clone(), &title, kind)
+            .map_err(|problem| self.wrong("path", format!("is {path:?}: {problem}")))?;
+        Ok(GuardedServer { rule, source: ServerSource::File, enabled: settings.enabled, ..server })
+    }
+
+    fn kind(&self, settings: &ServerSettings, variables: &Variables) -> Result<ServerKind, ConfigError> {
+        match (&settings.url, settings.command.is_empty()) {
+            (Some(url), true) => self.http(url.expose(), settings, variables).map(ServerKind::Http),
+            (None, false) => self.stdio(settings).map(ServerKind::Stdio),
+            (None, true) => Err(self.wrong("url", "is missing: say where the server is, or which command starts it")),
+            (Some(_), false) => Err(self.wrong("url", "and command are both there: a server has one of them")),
+        }
+    }
+
+    fn http(&self, url: &str, settings: &ServerSettings, variables: &Variables) -> Result<HttpUpstream, ConfigError> {
+        let no_command = [
+            ("environment", settings.environment.is_empty()),
+            ("environment_files", settings.environment_files.is_empty()),
+            ("working_directory", settings.working_directory.is_none()),
+        ];
+        self.belongs_to(no_command, "command")?;
+        let url = UpstreamUrl::parse(url).map_err(|problem| self.wrong("url", format!("is not good: {problem}")))?;
+        let credential = settings.credential.as_ref();
+        let credential = credential.map(|credential| self.credential(credential, variables)).transpose()?;
+        let span = |key, span: Span, least, most| between(self.key(key), span, least, most).map(Span::duration);
+        let timeouts = UpstreamTimeouts {
+            connect: span("connect_timeout", settings.connect_timeout, Span::seconds(1), Span::minutes(1))?,
+            first_byte: span("first_byte_timeout", settings.first_byte_timeout, Span::seconds(1), Span::hours(1))?,
+            idle: span("idle_timeout", settings.idle_timeout, Span::seconds(10), Span::days(1))?,
+        };
+        Ok(HttpUpstream { url, credential, assertion: settings.assertion, timeouts })
+    }
+
+    fn credential(
+        &self,
+        settings: &CredentialSettings,
+        variables: &Variables,
+    ) -> Result<UpstreamCredential, ConfigError> {
+        let value = match (&settings.file, &settings.environment) {
+            (Some(file), None) => self.read_secret("credential.file", file)?,
+            (None, Some(name)) => {
+                let given = variables.get(name).filter(|value| !value.expose().is_empty());
+                let missing = || format!("names {name}, and there is no such environment variable");
+                given.cloned().ok_or_else(|| self.wrong("credential.environment", missing()))?
+            }
+            _ => return Err(self.wrong("credential", "needs either file or environment, which hold the value")),
+        };
+        let value = Secret::new(format!("{}{}", settings.prefix.expose(), value.expose()));
+        UpstreamCredential::new(&settings.header, value.expose())
+            .map_err(|problem| self.wrong("credential", format!("cannot be sent: {problem}")))
+    }
+
+    fn stdio(&self, settings: &ServerSettings) -> Result<StdioUpstream, ConfigError> {
+        let no_url = [("credential", settings.credential.is_none()), ("assertion", !settings.assertion)];
+        self.belongs_to(no_url, "url")?;
+        if settings.command.iter().any(|part| part.contains('\0')) || settings.command[0].is_empty() {
+            return Err(self.wrong("command", "must begin with the name or path of a program"));
+        }
+        let mut environment = settings.environment.clone();
+        for (name, file) in &settings.environment_files {
+            let value = self.read_secret("environment_files", file)?;
+            let value = Secret::new(value.expose().trim_end_matches(['\r', '\n']).to_owned());
+            if environment.insert(name.clone(), value).is_some() {
+                return Err(self.wrong("environment_files", format!("has {name}, which environment has too")));
+            }
+        }
+        let good = |name: &str, value: &str| !name.is_empty() && !name.contains(['=', '\0']) && !value.contains('\0');
+        if let Some((name, _)) = environment.iter().find(|(name, value)| !good(name, value.expose())) {
+            return Err(self.wrong("environment", format!("has {name:?}, which is no environment variable")));
+        }
+        Ok(StdioUpstream {
+            command: settings.command.clone(),
+            environment: environment.into_iter().collect(),
+            working_directory: settings.working_directory.clone(),
+            mode: settings.mode,
+            max_children: between(self.key("max_children"), settings.max_children, 1, 1000)?,
+            idle: between(self.key("idle"), settings.idle, Span::seconds(10), Span::days(7))?.duration(),
+        })
+    }
+
+    fn rule(&self, settings: &ServerSettings) -> Result<AccessRule, ConfigError> {
+        // Until rules are kept, a server that asks for one does not start, rather than being open to everybody.
+        if settings.users.is_some() || !settings.scopes.is_empty() || !settings.most.is_empty() {
+            return Err(self.wrong("users", "and scopes and most are not kept yet"));
+        }
+        Ok(AccessRule::default())
+    }
+
+    /// Refuses what is set beside its own kind.
+    fn belongs_to<const N: usize>(&self, unset: [(&str, bool); N], kind: &str) -> Result<(), ConfigError> {
+        match unset.into_iter().find(|(_, unset)| !unset) {
+            Some((key, _)) => Err(self.wrong(key, format!("belongs to a server with a {kind}"))),
+            None => Ok(()),
+        }
+    }
+
+    fn read_secret(&self, key: &str, file: &Path) -> Result<Secret<String>, ConfigError> {
+        let most = MAX_SECRET.bytes() as u64;
+        let mut text = String::new();
+        let read = File::open(file).and_then(|file| file.take(most + 1).read_to_string(&mut text));
+        let text = Secret::new(text);
+        match read {
+            Ok(length) if length as u64 <= most => Ok(text),
+            Ok(_) => Err(self.wrong(key, format!("names {}, which is larger than {MAX_SECRET}", file.display()))),
+            Err(cause) => Err(self.wrong(key, format!("names {}, which cannot be read: {cause}", file.display()))),
+        }
+    }
+
+    fn wrong(&self, key: &str, problem: impl Into<String>) -> ConfigError {
+        ConfigError::OutOfRange { key: self.key(key).into(), problem: problem.into() }
+    }
+
+    fn key(&self, key: &str) -> String {
+        format!("{SECTION}.{}.{key}", self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::ChildMode;
+    use crate::config::{Config, Given, load};
+    use std::io::Write;
+
+    fn config_with(text: &str, variables: &[(&str, &str)]) -> Result<Config, String> {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        let path = file.path().display().to_string();
+        let variables = variables.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+        let given = Given { file: Some(file.path().to_owned()), variables, ..Given::default() };
+        let loaded = load(given).map_err(|error| error.to_string().replace(&path, "FILE"))?;
+        assert_eq!(loaded.warnings, [""; 0]);
+        Config::new(loaded, "127.0.0.1:80".parse().unwrap()).map_err(|error| error.to_string())
+    }
+
+    fn refusal(text: &str) -> String {
+        config_with(text, &[]).expect_err(text)
+    }
+
+    fn servers(text: &str) -> Vec<GuardedServer> {
+        config_with(text, &[]).unwrap().servers
+    }
+
+    #[test]
+    fn two_lines_guard_a_server() {
+        let all = servers("[servers.files]\nurl = \"http://127.0.0.1:9000/mcp\"");
+        let places: Vec<_> = all.iter().map(|server| (server.name.as_str(), server.path.as_str())).collect();
+        assert_eq!(places, [("keyward", "/mcp"), ("files", "/mcp/files")]);
+        let ServerKind::Http(upstream) = &all[1].kind else { panic!("{:?}", all[1]) };
+        assert_eq!(upstream.url.as_str(), "http://127.0.0.1:9000/mcp");
+        assert_eq!(upstream.timeouts, UpstreamTimeouts::default());
+        assert!(upstream.credential.is_none() && !upstream.assertion && all[1].enabled);
+        assert_eq!((all[1].title.as_str(), all[1].source), ("files", ServerSource::File));
+        assert_eq!(servers("").len(), 1);
+    }
+
+    #[test]
+    fn one_server_may_take_the_built_in_ones_place() {
+        let all = servers("[servers.files]\nurl = \"http://127.0.0.1:9000/mcp\"\npath = \"/mcp\"");
+        let places: Vec<_> = all.iter().map(|server| (server.name.as_str(), server.path.as_str())).collect();
+        assert_eq!(places, [("files", "/mcp"), ("keyward", "/mcp/keyward")]);
+    }
+
+    #[test]
+    fn a_command_has_an_environment_of_its_own_which_is_not_printed() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(b"hunter3\n").unwrap();
+        let text = format!(
+            "[servers.git]\ncommand = [\"uvx\", \"mcp-git\"]\nmode = \"shared\"\nmax_children = 3\nidle = \"1h\"\n\
+             environment = {{ TOKEN = \"hunter2\" }}\nenvironment_files = {{ KEY = {:?} }}\n",
+            file.path()
+        );
+        let config = config_with(&text, &[]).unwrap();
+        let ServerKind::Stdio(upstream) = &config.servers[1].kind else { panic!("{:?}", config.servers) };
+        assert_eq!((upstream.command.join(" ").as_str(), upstream.mode), ("uvx mcp-git", ChildMode::Shared));
+        assert_eq!((upstream.max_children, upstream.idle.as_secs()), (3, 3600));
+        let environment = upstream.environment.iter().map(|(name, value)| format!("{name}={}", value.expose()));
+        assert_eq!(environment.collect::<Vec<_>>(), ["KEY=hunter3", "TOKEN=hunter2"]);
+        assert!(!format!("{config:?}").contains("hunter"));
+    }
+
+    #[test]
+    fn a_credential_comes_from_a_file_or_the_environment_and_is_not_printed() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(b"hunter2\n").unwrap();
+        let url = "[servers.files]\nurl = \"http://127.0.0.1:9000/mcp\"\n";
+        let from_file = format!("{url}credential = {{ file = {:?}, prefix = \"Bearer \" }}", file.path());
+        let from_variable = format!("{url}credential = {{ environment = \"KEYWARD_FILES\", header = \"X-Key\" }}");
+        for (text, header, value) in
+            [(from_file, "authorization", "Bearer hunter2"), (from_variable, "x-key", "hunter3")]
+        {
+            let variables = if header == "x-key" { vec![("KEYWARD_FILES", "hunter3")] } else { Vec::new() };
+            let config = config_with(&text, &variables).unwrap();
+            let ServerKind::Http(HttpUpstream { credential: Some(credential), .. }) = &config.servers[1].kind else {
+                panic!("{:?}", config.servers)
+            };
+            assert_eq!((credential.header(), credential.value().expose().as_str()), (header, value));
+            assert!(!format!("{config:?}").contains("hunter"));
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused_with_its_place_and_the_next_step() {
+        let server = |line: &str| format!("[servers.files]\nurl = \"http://127.0.0.1:9000/mcp\"\n{line}");
+        let command = |line: &str| format!("[servers.files]\ncommand = [\"x\"]\n{line}");
+        for (text, part) in [
+            (
+                server("comand = [\"x\"]"),
+                "FILE: there is no option servers.files.comand; did you mean servers.files.command?",
+            ),
+            (
+                server("credential = { heder = \"x\" }"),
+                "servers.files.credential.heder; did you mean servers.files.credential.header?",
+            ),
+            (server("credential = \"x\""), "servers.files.credential is a section"),
+            (server("credential = { header = \"x\" }"), "needs either file or environment"),
+            (server("credential = { environment = \"NOT_THERE\" }"), "no such environment variable"),
+            (server("credential = { file = \"/nowhere/secret\" }"), "/nowhere/secret, which cannot be read"),
+            (server("enabled = \"yes\""), "servers.files.enabled cannot be \"yes\""),
+            (server("mode = \"each\""), "unknown variant"),
+            (server("path = \"/files\""), "the path must be /mcp or /mcp/NAME"),
+            (server("path = \"/mcp/a\"\n[servers.a]\nurl = \"http://h\""), "the servers a and files have the same"),
+            (server("title = \"\""), "servers.files.title must be"),
+            (server("idle_timeout = \"1s\""), "servers.files.idle_timeout is 1s; it must be 10s to 1d"),
+            (server("command = [\"x\"]"), "a server has one of them"),
+            (server("environment = { A = \"b\" }"), "servers.files.environment belongs to a server with a command"),
+            (command("assertion = true"), "servers.files.assertion belongs to a server with a url"),
+            (command("max_children = 0"), "must be 1 to 1000"),
+            (command("environment = { \"A=\" = \"b\" }"), "no environment variable"),
+            ("[servers.files]\ncommand = []".to_owned(), "servers.files.url is missing"),
+            ("[servers.files]\nurl = \"unix:/run/mcp\"".to_owned(), "start it with `command`"),
+            ("[servers.Files]\nurl = \"http://h\"".to_owned(), "FILE: [servers.Files]: a server's name has"),
+            ("[servers.keyward]\nurl = \"http://h\"".to_owned(), "the servers keyward and keyward have the same"),
+            ("servers = 5".to_owned(), "servers.NAME is a section"),
+            ("[servers]\nfiles = 5".to_owned(), "servers.files is a section"),
+        ] {
+            let refusal = refusal(&text);
+            assert!(refusal.contains(part), "{text}\n{refusal}");
+        }
+    }
+
+    #[test]
+    fn what_may_be_a_secret_is_not_repeated() {
+        for text in [
+            "[servers.a]\nurl = \"http://ada:hunter2@h\"",
+            "[servers.a]\nurl = [\"hunter2\"]",
+            "[servers.a]\ncommand = [\"x\"]\nenvironment = \"hunter2\"",
+            "[servers.a]\ncommand = [\"x\"]\nenvironment = { A = [\"hunter2\"] }",
+            "[servers.a]\ncommand = [\"x\"]\nenvironment = { A = \"hunter2",
+            "[servers.a]\ncommand = [\"x\"]\nenvironment = { A = hunter2 }",
+            "[servers.a]\nurl = \"http://h\"\ncredential = { value = \"hunter2\" }",
+            "[servers.a]\nurl = \"http://h\"\ncredential = { prefix = [\"hunter2\"] }",
+            "[servers.a]\nurl = \"http://h\"\ncredential = \"hunter2\"",
+        ] {
+            let refusal = refusal(text);
+            assert!(!refusal.contains("hunter2"), "{refusal}");
+        }
+        assert!(refusal("\n[servers.a]\nurl = x").contains("is not TOML: line 3: "));
+    }
+}
