@@ -1,13 +1,16 @@
 //! What may be done? Scope values (RFC 6749 §3.3): one [`Scope`], and a [`ScopeSet`] as it travels in requests and tokens.
 //!
 //! Invariant: a set is kept as its wire form, sorted, without repetitions, one space between names; so two equal sets
-//! are the same bytes. What a scope means is decided in [`crate::access`].
+//! are the same bytes. One scope implies others: [`MCP`] stands for all that there is at a server, so it satisfies whatever
+//! asks for less (MCP 2026-07-28, authorization, scope hierarchy). What the others mean is decided in [`crate::access`].
 
 use std::fmt;
 use std::sync::Arc;
 
-/// Use of a guarded MCP server; what a request without a scope gets.
+/// All that the user may do at a guarded MCP server; what a request without a scope gets. Satisfies every other scope.
 pub const MCP: &str = "mcp";
+/// To read at a guarded MCP server: tools that say that they change nothing, resources, prompts, lists.
+pub const MCP_READ: &str = "mcp:read";
 /// "Let me refresh": asked for by some clients, granted silently, never put into a token's meaning (OIDC Core §11).
 pub const OFFLINE_ACCESS: &str = "offline_access";
 /// Longest scope name, in bytes.
@@ -111,7 +114,23 @@ impl ScopeSet {
         other.iter().all(|name| self.contains(name))
     }
 
-    /// The scopes that are in both.
+    /// Does this set allow what `name` allows: is it in it, or is [`MCP`], which stands for all but [`OFFLINE_ACCESS`]?
+    pub fn satisfies(&self, name: &str) -> bool {
+        self.contains(name) || (name != OFFLINE_ACCESS && !name.is_empty() && self.contains(MCP))
+    }
+
+    /// What both sets allow: never more than either. `mcp` and `mcp:read` meet in `mcp:read`.
+    #[must_use]
+    pub fn meet(&self, other: &Self) -> Self {
+        if self.contains(MCP) == other.contains(MCP) {
+            return self.intersection(other);
+        }
+        // The one without MCP bounds the other, so the limit of names holds; offline_access must be in both.
+        let (all, some) = if self.contains(MCP) { (self, other) } else { (other, self) };
+        Self(some.iter().filter(|name| all.satisfies(name)).collect::<Vec<_>>().join(" ").into())
+    }
+
+    /// The scopes that are in both, name by name.
     #[must_use]
     pub fn intersection(&self, other: &Self) -> Self {
         Self(self.iter().filter(|name| other.contains(name)).collect::<Vec<_>>().join(" ").into())
@@ -234,6 +253,34 @@ mod tests {
         assert_eq!(set.with_offline_access(), set);
         assert_eq!(ScopeSet::parse("a z").unwrap().with_offline_access().as_str(), "a offline_access z");
         assert_eq!(ScopeSet::empty().with_offline_access().as_str(), OFFLINE_ACCESS);
+    }
+
+    #[test]
+    fn mcp_stands_for_everything_at_a_server() {
+        let set = |text| ScopeSet::parse(text).unwrap();
+        for name in [MCP, MCP_READ, "files:write"] {
+            assert!(set("mcp").satisfies(name), "{name}");
+        }
+        assert!(!set("mcp").satisfies(OFFLINE_ACCESS) && !set("mcp").satisfies(""));
+        assert!(!set("mcp:read").satisfies(MCP) && set("mcp:read").satisfies(MCP_READ));
+        for (one, other, both) in [
+            ("mcp", "mcp", "mcp"),
+            ("mcp", "mcp:read", "mcp:read"),
+            ("mcp mcp:read", "mcp", "mcp"),
+            ("mcp", "mcp:read x", "mcp:read x"),
+            ("mcp:read", "x", ""),
+            ("mcp offline_access", "mcp:read", "mcp:read"),
+            ("mcp", "mcp:read offline_access", "mcp:read"),
+            ("mcp offline_access", "x offline_access", "offline_access x"),
+            ("mcp a", "mcp b", "mcp"),
+            ("", "mcp", ""),
+        ] {
+            assert_eq!(set(one).meet(&set(other)).as_str(), both, "{one} and {other}");
+            assert_eq!(set(other).meet(&set(one)).as_str(), both, "{other} and {one}");
+        }
+        let many = (0..MAX_SCOPES).map(|n| format!("s{n}")).collect::<Vec<_>>().join(" ");
+        let many = ScopeSet::parse(&many).unwrap();
+        assert_eq!(set("mcp s0").meet(&many), many);
     }
 
     #[test]
