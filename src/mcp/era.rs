@@ -2,19 +2,20 @@
 //!
 //! MCP 2026-07-28, Streamable HTTP: a request is *modern* if its body says so (`params._meta`), whatever the headers say;
 //! then the headers must say the same, because somebody on the way may have acted on them. Everything else is *legacy*.
-//! A modern header without the claim is a malformed modern request, never a legacy one.
+//! A modern header without the claim is a malformed modern request, never a legacy one. A legacy message needs no headers
+//! that repeat it; where they are there, they must not say anything else.
 
 use crate::mcp::error::{RpcError, quote};
 use crate::mcp::jsonrpc::{self, Notification, Params, Request};
+use crate::mcp::members;
 use axum::http::{HeaderMap, HeaderName};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
 /// The one modern revision.
-pub(super) const MODERN: &str = "2026-07-28";
+pub const MODERN: &str = "2026-07-28";
 /// The legacy revisions, the newest first.
 pub(super) const LEGACY: [&str; 3] = ["2025-11-25", "2025-06-18", "2025-03-26"];
 /// The only revision with batches, and what a request without a version header is taken for.
@@ -34,22 +35,21 @@ pub enum Era {
 }
 
 /// The parts of a request's parameters that are looked at before its method is known to exist.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Head<'a> {
-    #[serde(rename = "_meta", borrow, default, deserialize_with = "jsonrpc::present")]
     meta: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "jsonrpc::present")]
     name: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "jsonrpc::present")]
     uri: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "jsonrpc::present")]
     arguments: Option<&'a RawValue>,
 }
 
 impl<'a> Head<'a> {
     /// Reads the parameters of a message.
     pub(super) fn read(params: Params<'a>) -> Result<Self, RpcError> {
-        params.read().map_err(|_| RpcError::invalid_params("A member of \"params\" is doubled."))
+        let names = ["_meta", "name", "uri", "arguments"];
+        let [meta, name, uri, arguments] =
+            members::read(params.as_json(), names).map_err(|_| RpcError::invalid_params(DOUBLED))?;
+        Ok(Self { meta, name, uri, arguments })
     }
 
     /// `params.name`, if it is a string.
@@ -68,26 +68,28 @@ impl<'a> Head<'a> {
 
     fn meta(&self) -> Result<Meta<'a>, RpcError> {
         let Some(meta) = self.meta.map(RawValue::get) else { return Ok(Meta::default()) };
-        let object = meta.starts_with('{').then(|| serde_json::from_str(meta).ok()).flatten();
-        object.ok_or_else(|| RpcError::invalid_meta("The member \"_meta\" must be an object without doubled members."))
+        let names = ["io.modelcontextprotocol/protocolVersion", "io.modelcontextprotocol/clientCapabilities"];
+        let [version, capabilities] = members::read(meta, names)
+            .map_err(|_| RpcError::invalid_meta("The member \"_meta\" must be an object without doubled members."))?;
+        Ok(Meta { version, capabilities })
+    }
+
+    /// What the `Mcp-Name` header repeats of a request of this method.
+    fn named(&self, method: &str) -> Option<Cow<'a, str>> {
+        match method {
+            "tools/call" | "prompts/get" => self.name(),
+            "resources/read" => self.uri(),
+            _ => None,
+        }
     }
 }
 
-#[derive(Debug, Default, Deserialize)]
+const DOUBLED: &str =
+    "A member of \"params\" is doubled, or its name differs from one that counts in letter case only.";
+
+#[derive(Debug, Default)]
 struct Meta<'a> {
-    #[serde(
-        rename = "io.modelcontextprotocol/protocolVersion",
-        borrow,
-        default,
-        deserialize_with = "jsonrpc::present"
-    )]
     version: Option<&'a RawValue>,
-    #[serde(
-        rename = "io.modelcontextprotocol/clientCapabilities",
-        borrow,
-        default,
-        deserialize_with = "jsonrpc::present"
-    )]
     capabilities: Option<&'a RawValue>,
 }
 
@@ -107,9 +109,11 @@ pub(super) fn of_request(headers: &HeaderMap, request: &Request<'_>, head: &Head
                 "A request of revision {version} needs io.modelcontextprotocol/protocolVersion and \
                  io.modelcontextprotocol/clientCapabilities in params._meta."
             ))),
-            (_, "initialize") | (None, _) => Ok(Era::Legacy),
+            (_, "initialize") | (None, _) => Ok(()),
             (Some(version), _) => legacy(version),
-        };
+        }
+        .and_then(|()| agree_if_present(headers, &request.method, head))
+        .map(|()| Era::Legacy);
     }
     let version = meta.version.and_then(|raw| jsonrpc::string(raw.get())).ok_or_else(|| {
         RpcError::invalid_meta("In params._meta, io.modelcontextprotocol/protocolVersion must be a string.")
@@ -120,12 +124,7 @@ pub(super) fn of_request(headers: &HeaderMap, request: &Request<'_>, head: &Head
     }
     agree(&VERSION, header, &version)?;
     agree(&METHOD, single(headers, &METHOD)?, &request.method)?;
-    let named = match &*request.method {
-        "tools/call" | "prompts/get" => head.name(),
-        "resources/read" => head.uri(),
-        _ => None,
-    };
-    if let Some(named) = named {
+    if let Some(named) = head.named(&request.method) {
         let header = single(headers, &NAME)?.map(decode).transpose()?;
         agree(&NAME, header.as_deref(), &named)?;
     }
@@ -142,17 +141,20 @@ pub(super) fn check_notification(headers: &HeaderMap, notification: &Notificatio
             Err(RpcError::invalid_meta("In params._meta, io.modelcontextprotocol/protocolVersion must be a string."))
         }
         (Some(Some(version)), Some(header)) if version != header => agree(&VERSION, Some(header), &version),
-        (None, Some(header)) if !is_modern(header) => legacy(header).map(drop),
-        (None, None) => Ok(()),
-        _ => match single(headers, &METHOD)? {
-            Some(method) => agree(&METHOD, Some(method), &notification.method),
-            None => Ok(()),
-        },
-    }
+        (None, Some(header)) if !is_modern(header) => legacy(header),
+        _ => Ok(()),
+    }?;
+    agree_if_present(headers, &notification.method, &head)
+}
+
+/// What may be wrong with an answer to a request of the server's because of its headers: it has no method and no name.
+pub(super) fn check_response(headers: &HeaderMap) -> Result<(), RpcError> {
+    names_nothing(headers)
 }
 
 /// Whether a batch may be sent under these headers.
 pub(super) fn check_batch(headers: &HeaderMap) -> Result<(), RpcError> {
+    names_nothing(headers)?;
     match single(headers, &VERSION)? {
         None | Some(WITH_BATCHES) => Ok(()),
         Some(version) => {
@@ -167,9 +169,28 @@ pub(super) fn negotiate(requested: &str) -> &'static str {
     LEGACY.into_iter().find(|known| *known == requested).unwrap_or(LEGACY[0])
 }
 
-fn legacy(version: &str) -> Result<Era, RpcError> {
+/// Headers of the modern era in a message that need not have them: somebody on the way may act on them all the same.
+fn agree_if_present(headers: &HeaderMap, method: &str, head: &Head<'_>) -> Result<(), RpcError> {
+    if let Some(header) = single(headers, &METHOD)? {
+        agree(&METHOD, Some(header), method)?;
+    }
+    match single(headers, &NAME)?.map(decode).transpose()? {
+        Some(header) => agree(&NAME, Some(&header), head.named(method).as_deref().unwrap_or_default()),
+        None => Ok(()),
+    }
+}
+
+/// Where there is no one method that the headers could name.
+fn names_nothing(headers: &HeaderMap) -> Result<(), RpcError> {
+    match [&METHOD, &NAME].into_iter().find(|name| headers.contains_key(*name)) {
+        Some(name) => Err(RpcError::header_mismatch(format!("The {name} header has no place here."))),
+        None => Ok(()),
+    }
+}
+
+fn legacy(version: &str) -> Result<(), RpcError> {
     if LEGACY.contains(&version) {
-        return Ok(Era::Legacy);
+        return Ok(());
     }
     let version = quote(version);
     Err(RpcError::invalid_request(format!(

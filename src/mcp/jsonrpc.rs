@@ -2,8 +2,10 @@
 //!
 //! The reader is strict, and keeps what it need not understand as text: ids to be echoed and parameters for whoever knows
 //! the method. It copies nothing that it can borrow. Invariants: an id is a string or an integer, never null; parameters
-//! are an object; a member that counts stands there once; a batch has 1 to [`MAX_BATCH`] elements.
+//! are an object; a member that counts stands there once, and none that another reader could take for it ([`members`]); a
+//! batch has 1 to [`MAX_BATCH`] elements.
 
+use crate::mcp::members;
 use serde::de::{IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
@@ -33,7 +35,7 @@ pub enum Message<'a> {
     Request(Request<'a>),
     /// Wants none.
     Notification(Notification<'a>),
-    /// Answers a request of ours, of which there are none.
+    /// Answers a request of the server's.
     Response,
 }
 
@@ -73,9 +75,14 @@ impl<'a> Id<'a> {
 pub struct Params<'a>(Option<&'a str>);
 
 impl<'a> Params<'a> {
+    /// The object as JSON; an absent one counts as empty.
+    pub fn as_json(self) -> &'a str {
+        self.0.unwrap_or("{}")
+    }
+
     /// Reads the object as a `T`, whose members must not be doubled; an absent one counts as empty.
     pub fn read<T: Deserialize<'a>>(self) -> Result<T, serde_json::Error> {
-        serde_json::from_str(self.0.unwrap_or("{}"))
+        serde_json::from_str(self.as_json())
     }
 }
 
@@ -104,7 +111,7 @@ pub fn parse(body: &[u8]) -> Result<Incoming<'_>, Unreadable<'_>> {
     // The whole of it: serde_json does not look at the characters of what it passes over.
     let body = std::str::from_utf8(body).map_err(|_| Unreadable::NOT_JSON)?;
     match body.bytes().find(|byte| !byte.is_ascii_whitespace()) {
-        Some(b'{') => message(serde_json::from_str(body)).map(Incoming::One),
+        Some(b'{') => message(body).map(Incoming::One),
         Some(b'[') => {
             let Elements { read, more } = serde_json::from_str(body).map_err(|_| Unreadable::NOT_JSON)?;
             if read.is_empty() {
@@ -124,59 +131,35 @@ pub fn parse(body: &[u8]) -> Result<Incoming<'_>, Unreadable<'_>> {
 
 fn element(raw: &RawValue) -> Result<Message<'_>, Unreadable<'_>> {
     if raw.get().starts_with('{') {
-        message(serde_json::from_str(raw.get()))
+        message(raw.get())
     } else {
         Err(Unreadable::not_a_message(None, "A message is a JSON object."))
     }
 }
 
-/// The members of a message, each as it stands there.
-#[derive(Deserialize)]
-struct Envelope<'a> {
-    #[serde(borrow, default, deserialize_with = "present")]
-    jsonrpc: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "present")]
-    id: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "present")]
-    method: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "present")]
-    params: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "present")]
-    result: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "present")]
-    error: Option<&'a RawValue>,
-}
-
-/// Tells `null` from absence.
-pub(super) fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
-    <&RawValue>::deserialize(deserializer).map(Some)
-}
-
-fn message(envelope: Result<Envelope<'_>, serde_json::Error>) -> Result<Message<'_>, Unreadable<'_>> {
-    let envelope = envelope.map_err(|error| match error.classify() {
-        serde_json::error::Category::Data => Unreadable::not_a_message(None, "A member of the message is doubled."),
-        _ => Unreadable::NOT_JSON,
-    })?;
-    let id = envelope.id.map(|raw| id(raw.get()));
+fn message(json: &str) -> Result<Message<'_>, Unreadable<'_>> {
+    let names = ["jsonrpc", "id", "method", "params", "result", "error"];
+    let [jsonrpc, written_id, method, params, result, error] = members::read(json, names).map_err(not_an_envelope)?;
+    let id = written_id.map(|raw| id(raw.get()));
     let known_id = id.flatten();
     let wrong = |why| Err(Unreadable::not_a_message(known_id, why));
-    if envelope.jsonrpc.and_then(|raw| string(raw.get())).as_deref() != Some("2.0") {
+    if jsonrpc.and_then(|raw| string(raw.get())).as_deref() != Some("2.0") {
         return wrong("The member \"jsonrpc\" must be \"2.0\".");
     }
     if id == Some(None) {
         return wrong("The member \"id\" must be a string or an integer of at most 256 bytes.");
     }
-    let Some(method) = envelope.method else {
-        let outcomes = [envelope.result, envelope.error].iter().flatten().count();
+    let Some(method) = method else {
+        let outcomes = [result, error].iter().flatten().count();
         return if outcomes == 1 { Ok(Message::Response) } else { wrong("The member \"method\" is missing.") };
     };
-    if envelope.result.is_some() || envelope.error.is_some() {
+    if result.is_some() || error.is_some() {
         return wrong("A message is a request or an answer, not both.");
     }
     let Some(method) = string(method.get()).filter(|method| method.len() <= MAX_METHOD) else {
         return wrong("The member \"method\" must be a string of at most 128 bytes.");
     };
-    let params = match envelope.params.map(RawValue::get) {
+    let params = match params.map(RawValue::get) {
         Some(text) if !text.starts_with('{') => return wrong("The member \"params\" must be an object."),
         params => Params(params),
     };
@@ -184,6 +167,17 @@ fn message(envelope: Result<Envelope<'_>, serde_json::Error>) -> Result<Message<
         Some(id) => Message::Request(Request { id, method, params }),
         None => Message::Notification(Notification { method, params }),
     })
+}
+
+fn not_an_envelope(error: serde_json::Error) -> Unreadable<'static> {
+    match error.classify() {
+        serde_json::error::Category::Data => {
+            let why =
+                "A member of the message is doubled, or its name differs from one that counts in letter case only.";
+            Unreadable::not_a_message(None, why)
+        }
+        _ => Unreadable::NOT_JSON,
+    }
 }
 
 fn id(json: &str) -> Option<Id<'_>> {
@@ -304,6 +298,8 @@ mod tests {
             r#"{"jsonrpc":"2.0","id":1,"method":"ping","method":"tools/call"}"#,
             r#"{"jsonrpc":"2.0","id":1,"method":"ping","meth\u006fd":"tools/call"}"#,
             r#"{"jsonrpc":"2.0","id":1,"id":2,"method":"ping"}"#,
+            r#"{"jsonrpc":"2.0","id":1,"method":"ping","Method":"tools/call"}"#,
+            r#"{"jsonrpc":"2.0","id":1,"method":"ping","param\u017f":{}}"#,
         ] {
             assert!(parse(json.as_bytes()).unwrap_err().is_json, "{json}");
         }

@@ -2,6 +2,7 @@
 //!
 //! | File | Question |
 //! | --- | --- |
+//! | `members` | Which members does a JSON object have, of those that matter? |
 //! | `jsonrpc` | What did the client say? |
 //! | `era` | By which revision of the protocol does it speak? |
 //! | `error` | What is it told when something is wrong? |
@@ -13,6 +14,7 @@
 //! *Modern* is revision 2026-07-28 (stateless requests), *legacy* are 2025-11-25, 2025-06-18 and 2025-03-26, served without
 //! sessions. Who asks is decided before anything here runs: [`Asker`] holds the proof.
 
+mod members;
 pub mod jsonrpc;
 mod era;
 mod error;

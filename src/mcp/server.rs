@@ -72,7 +72,7 @@ impl BuiltinServer {
                 .map_or_else(|error| error.to_response(None), |()| answer::accepted()),
             Ok(Incoming::One(Message::Response)) => {
                 let message = "This server asks nothing, so there is nothing to answer.";
-                RpcError::invalid_request(message).to_response(None)
+                era::check_response(headers).err().unwrap_or(RpcError::invalid_request(message)).to_response(None)
             }
             Ok(Incoming::Batch(batch)) => match era::check_batch(headers) {
                 Ok(()) => self.answer_batch(asker, headers, batch).await,

@@ -45,8 +45,9 @@ fn the_body_decides_the_era() {
     assert_eq!(judge(&[], "initialize", &json!({"protocolVersion": MODERN})), Ok(Era::Legacy));
     let future_header = [("mcp-protocol-version", "2025-01-01")];
     assert_eq!(judge(&future_header, "initialize", &json!({})), Ok(Era::Legacy), "negotiated, not refused");
-    // Headers that mean something only to the modern era.
-    assert_eq!(judge(&[("mcp-method", "other")], "tools/list", &json!({})), Ok(Era::Legacy));
+    // Headers that the legacy eras do not ask for, but that say the same.
+    let same = [("mcp-method", "tools/call"), ("mcp-name", "x")];
+    assert_eq!(judge(&same, "tools/call", &json!({"name": "x"})), Ok(Era::Legacy));
 }
 
 #[test]
@@ -102,6 +103,30 @@ fn headers_must_say_what_the_body_says() {
 }
 
 #[test]
+fn in_a_legacy_message_headers_may_be_missing_but_not_say_something_else() {
+    let mismatch = Err((400, -32020));
+    let call = json!({"name": "whoami"});
+    for version in [&[][..], &[("mcp-protocol-version", "2025-11-25")], &[("mcp-protocol-version", "2025-03-26")]] {
+        for wrong in [
+            &[("mcp-method", "ping")][..],
+            &[("mcp-method", "Tools/call")],
+            &[("mcp-method", "tools/call"), ("mcp-name", "other")],
+            &[("mcp-name", "other")],
+            &[("mcp-name", "whoami"), ("mcp-name", "whoami")],
+        ] {
+            assert_eq!(judge(&[version, wrong].concat(), "tools/call", &call), mismatch, "{version:?} {wrong:?}");
+        }
+        assert_eq!(judge(&[version, &[("mcp-name", "x")]].concat(), "tools/list", &json!({})), mismatch);
+    }
+    assert_eq!(judge(&[("mcp-method", "ping")], "initialize", &json!({})), mismatch);
+    for name in ["mcp-method", "mcp-name"] {
+        assert_eq!(check_batch(&headers(&[(name, "x")])).unwrap_err().status(), 400);
+        assert_eq!(check_response(&headers(&[(name, "x")])).unwrap_err().status(), 400);
+    }
+    assert!(check_response(&headers(&[("mcp-protocol-version", "2025-11-25")])).is_ok());
+}
+
+#[test]
 fn another_revision_is_refused_by_name() {
     let params = json!({"_meta": meta(&json!("v999.0.0"))});
     let pairs = [("mcp-protocol-version", "v999.0.0"), ("mcp-method", "server/discover")];
@@ -142,6 +167,8 @@ fn notifications_are_checked_against_their_headers() {
     assert_eq!(judge(&[version], json!({})), Ok(()));
     assert_eq!(judge(&[version, ("mcp-method", "notifications/x")], json!({})), Ok(()));
     assert_eq!(judge(&[version, ("mcp-method", "notifications/y")], json!({})), Err(-32020));
+    assert_eq!(judge(&[("mcp-method", "notifications/y")], json!({})), Err(-32020));
+    assert_eq!(judge(&[("mcp-name", "notifications/x")], json!({})), Err(-32020));
     assert_eq!(judge(&[version], json!({"_meta": meta(&json!("2025-06-18"))})), Err(-32020));
     assert_eq!(judge(&[version], json!({"_meta": meta(&json!(1))})), Err(-32602));
     assert_eq!(judge(&[("mcp-protocol-version", "1999")], json!({})), Err(-32600));
