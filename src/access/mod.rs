@@ -3,21 +3,27 @@
 //! | File | Question |
 //! | --- | --- |
 //! | `upstream` | What stands behind a guarded server that is not built in? |
-//! | `rule` | Who may use a server, and what does each scope open there? |
+//! | `tool_pattern` | Which tools does this pattern name? |
+//! | `operation` | What does a message ask for? |
+//! | `rule` | Who may do what at a server? |
 //! | `server` | What is a guarded server? |
 //! | `server_directory` | Which server does this path, name or resource mean? |
 //! | `decision` | May the holder of this token do that at this server? |
 
 mod upstream;
+mod tool_pattern;
+mod operation;
 mod rule;
 mod server;
 mod server_directory;
 mod decision;
 
-pub use decision::{InsufficientScope, decide};
-pub use rule::AccessRule;
+pub use decision::{Denied, InsufficientScope, Permission, decide, shows_tool};
+pub use operation::{Effect, Operation, ToolCall};
+pub use rule::{AccessRule, MAX_OWN_SCOPES, OwnScope, RuleError};
 pub use server::{GuardedServer, NotAServerName, PathError, ServerKind, ServerName, ServerSource};
 pub use server_directory::{ServerDirectory, SharedPlace};
+pub use tool_pattern::{MAX_PATTERN, NotAToolPattern, ToolPattern};
 pub use upstream::{
     ChildMode, CredentialError, HttpUpstream, StdioUpstream, UpstreamCredential, UpstreamTimeouts, UpstreamUrl,
     UpstreamUrlError,

@@ -157,8 +157,14 @@ impl GuardedServer {
         self.path == MAIN_PATH
     }
 
-    /// The scopes that can be asked for here.
-    pub fn scopes(&self) -> ScopeSet {
+    /// All scopes that can be asked for here.
+    pub const fn scopes(&self) -> &ScopeSet {
+        self.rule.scopes()
+    }
+
+    /// The scopes to ask for when nobody knows better (RFC 9728 §2, `scopes_supported`; MCP 2025-11-25, authorization: the
+    /// least that is useful). Narrower ones are a person's choice or a challenge's.
+    pub fn default_scopes(&self) -> ScopeSet {
         ScopeSet::mcp()
     }
 }

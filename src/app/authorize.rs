@@ -94,7 +94,7 @@ impl App {
         })?;
         let offer = Offer {
             default_resource: &default.resource,
-            scopes_of: &|resource| servers.by_resource(resource).map(|server| server.scopes()),
+            scopes_of: &|resource| servers.by_resource(resource).map(|server| server.scopes().clone()),
         };
         let request = addressed.against(&offer)?;
         let server = servers.by_resource(request.resource()).unwrap_or(default);

@@ -5,6 +5,7 @@
 //! the commit; it is stored nowhere.
 
 use crate::access::GuardedServer;
+use crate::account::user::User;
 use crate::app::App;
 use crate::app::connections::end_grant;
 use crate::app::error::EndpointError;
@@ -120,9 +121,9 @@ impl App {
                 }
             };
             tx.put(AUTHORIZATION_CODES, &digest, &used)?;
-            check_user(tx, &grant)?;
+            let user = check_user(tx, &grant)?;
             let server = servers.by_resource(&grant.resource);
-            let scopes = scopes_at(server.map(|server| &**server), &grant.scopes)?;
+            let scopes = scopes_at(server.map(|server| &**server), &user, &grant.scopes)?;
             let refresh = gets_refresh_token(client.client(), &grant.scopes);
             if refresh {
                 tx.insert_new(REFRESH_TOKENS, &next, &RefreshToken::first(&grant, now))?;
@@ -163,9 +164,9 @@ impl App {
                 }
                 RefreshDecision::Refuse(refusal) => return Err(ProtocolError::from(refusal).into()),
             };
-            check_user(tx, &grant)?;
+            let user = check_user(tx, &grant)?;
             let server = servers.by_resource(&grant.resource);
-            let scopes = scopes_at(server.map(|server| &**server), &scopes)?;
+            let scopes = scopes_at(server.map(|server| &**server), &user, &scopes)?;
             tx.insert_new(REFRESH_TOKENS, &next, &successor)?;
             let grant = note_issue(tx, grant, now)?;
             Ok::<_, EndpointError>(Outcome::Granted { grant, scopes, refresh: true })
@@ -188,24 +189,27 @@ impl App {
 }
 
 /// The user must still be there and welcome.
-fn check_user(tx: &WriteTx, grant: &Grant) -> Result<(), EndpointError> {
+fn check_user(tx: &WriteTx, grant: &Grant) -> Result<User, EndpointError> {
     match tx.get(USERS, &grant.user)? {
-        Some(user) if !user.is_disabled() => Ok(()),
+        Some(user) if !user.is_disabled() => Ok(user),
         _ => Err(ProtocolError::invalid_grant("the user may not sign in any more").into()),
     }
 }
 
-/// What is left of the scopes at the server as it is now.
-fn scopes_at(server: Option<&GuardedServer>, granted: &ScopeSet) -> Result<ScopeSet, EndpointError> {
+/// What is left of the scopes at the server as it is now, for this user.
+fn scopes_at(server: Option<&GuardedServer>, user: &User, granted: &ScopeSet) -> Result<ScopeSet, EndpointError> {
     let gone = || ProtocolError::new(ErrorCode::InvalidTarget, "the server of this authorization is no longer here");
-    let here = server.ok_or_else(gone)?.scopes().with_offline_access();
-    let scopes = granted.intersection(&here);
-    if scopes.without(OFFLINE_ACCESS).is_empty() {
+    let server = server.ok_or_else(gone)?;
+    if !server.rule.admits(user.name.as_str()) {
+        return Err(ProtocolError::invalid_grant("the user may not use this server any more").into());
+    }
+    let scopes = server.rule.within_reach(user.name.as_str(), &granted.intersection(server.scopes()));
+    if scopes.is_empty() {
         return Err(
             ProtocolError::new(ErrorCode::InvalidScope, "nothing of what was granted is offered any more").into()
         );
     }
-    Ok(scopes)
+    Ok(if granted.contains(OFFLINE_ACCESS) { scopes.with_offline_access() } else { scopes })
 }
 
 fn note_issue(tx: &mut WriteTx, grant: Grant, now: Timestamp) -> Result<Grant, EndpointError> {

@@ -1,10 +1,10 @@
 //! Does the token of this request open this server? Asked of every request, whatever its method, before anything else.
 //!
 //! The hot path: it runs on the reactor, reads only what is in memory, takes no lock and waits for nobody. Order: one
-//! readable bearer token, genuine and good now, for this server, of a user who still has an account, with the scope.
-//! Only somebody who got through all of it holds an [`Asker`]; a check that is left out does not compile.
+//! readable bearer token, genuine and good now, for this server, of a user who still has an account and may use the server,
+//! with a scope that opens something there. What a message asks for is decided again, when it has been read. Only somebody who got through all of it holds an [`Asker`]; a check that is left out does not compile.
 
-use crate::access::{GuardedServer, InsufficientScope, decide};
+use crate::access::{Denied, GuardedServer, InsufficientScope, Operation, decide};
 use crate::app::App;
 use crate::app::usage::CallerRef;
 use crate::id::UserId;
@@ -29,6 +29,8 @@ pub(super) enum Refusal {
     Token(TokenRefusal),
     /// The token is good, but its user is disabled or gone.
     NoUser(UserId),
+    /// The token is good, but the server is not for its user.
+    NotForUser(UserId),
     /// The token is good but does not reach that far.
     Scope(InsufficientScope),
 }
@@ -51,7 +53,10 @@ pub(super) fn admit(
         Some(grant) => live.usage().grants.record(grant, now, caller),
         None => live.usage().tokens.record(claims.id, now, caller),
     }
-    decide(&token, server, &server.scopes()).map_err(Refusal::Scope)?;
+    decide(&token, &user.name, server, &Operation::Housekeeping).map_err(|denied| match denied {
+        Denied::Scope(lack) => Refusal::Scope(lack),
+        Denied::NotForUser | Denied::NotThere => Refusal::NotForUser(claims.user),
+    })?;
     Ok(Asker { token, user, server: Arc::clone(server) })
 }
 
@@ -71,6 +76,7 @@ impl Refusal {
                 tracing::info!(server, reason = refusal.code(), "refused: {}", refusal.description());
             }
             Self::NoUser(user) => tracing::info!(server, %user, "refused: the user is disabled or gone"),
+            Self::NotForUser(user) => tracing::info!(server, %user, "refused: the server is not for this user"),
             Self::Scope(lack) => tracing::info!(server, needed = %lack.needed, "refused: insufficient scope"),
         }
     }

@@ -2,13 +2,15 @@
 //! and MCP's authorization specification.
 //!
 //! Invariants: `resource_metadata` and `scope` stand in every challenge; `error` stands in it only when something was
-//! presented, so that a client without a token is not told that its token is bad. The body is a JSON-RPC error with a
-//! sentence for people. Nothing here repeats what a stranger sent.
+//! presented, so that a client without a token is not told that its token is bad. `scope` is what to ask for: the default,
+//! or exactly what a refused operation needs. Where no token would help there is no challenge. The body is a JSON-RPC error
+//! with a sentence for people. Nothing here repeats what a stranger sent.
 
 use crate::access::GuardedServer;
 use crate::gateway::admit::Refusal;
 use crate::mcp::RpcError;
 use crate::oauth::metadata::resource_metadata_url;
+use crate::oauth::scope::ScopeSet;
 use crate::token::TokenRefusal;
 use crate::wire::bearer::BearerProblem;
 use axum::http::header::WWW_AUTHENTICATE;
@@ -17,6 +19,8 @@ use axum::response::{IntoResponse, Response};
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+/// RFC 6750 §3.1.
+const INSUFFICIENT_SCOPE: &str = "insufficient_scope";
 const SIGN_IN: &str = "This MCP server needs a token. A client that supports sign-in finds its way from here by itself; \
     otherwise send a personal access token in the header Authorization: Bearer.";
 const NOT_IN_THE_URL: &str = "This MCP server takes a token only in the header Authorization: Bearer, never in the URL. \
@@ -25,18 +29,28 @@ const NOT_IN_THE_URL: &str = "This MCP server takes a token only in the header A
 /// The answer to a request for `server` that may not pass. `query` is that of the request.
 pub(super) fn answer(server: &GuardedServer, refusal: &Refusal, query: Option<&str>) -> Response {
     let Told { status, error, sentence } = told(refusal, query);
+    let scopes = match refusal {
+        Refusal::Scope(lack) => lack.needed.clone(),
+        _ => server.default_scopes(),
+    };
+    let challenge = (!matches!(refusal, Refusal::NotForUser(_))).then(|| challenge(server, error, &sentence, &scopes));
+    let mut response = RpcError::http(status, sentence).into_response();
+    if let Some(value) = challenge.and_then(|challenge| HeaderValue::try_from(challenge).ok()) {
+        response.headers_mut().insert(WWW_AUTHENTICATE, value);
+    }
+    response
+}
+
+/// `sentence` has only characters that may stand in a header's quotation marks.
+fn challenge(server: &GuardedServer, error: Option<&str>, sentence: &str, scopes: &ScopeSet) -> String {
     let mut challenge = String::with_capacity(256);
     challenge.push_str("Bearer ");
     if let Some(error) = error {
         let _ = write!(challenge, "error=\"{error}\", error_description=\"{sentence}\", ");
     }
-    let (metadata, scopes) = (resource_metadata_url(&server.resource), server.scopes());
+    let metadata = resource_metadata_url(&server.resource);
     let _ = write!(challenge, "resource_metadata=\"{metadata}\", scope=\"{scopes}\"");
-    let mut response = RpcError::http(status, sentence).into_response();
-    if let Ok(value) = HeaderValue::try_from(challenge) {
-        response.headers_mut().insert(WWW_AUTHENTICATE, value);
-    }
-    response
+    challenge
 }
 
 struct Told {
@@ -65,7 +79,11 @@ fn told(refusal: &Refusal, query: Option<&str>) -> Told {
             let sentence = "The user of this token has no account here any more, or it is disabled";
             (StatusCode::UNAUTHORIZED, Some("invalid_token"), Cow::Borrowed(sentence))
         }
-        Refusal::Scope(lack) => (StatusCode::FORBIDDEN, Some("insufficient_scope"), Cow::Owned(lack.to_string())),
+        Refusal::NotForUser(_) => {
+            let sentence = "This user may not use this server. An admin can change that";
+            (StatusCode::FORBIDDEN, None, Cow::Borrowed(sentence))
+        }
+        Refusal::Scope(lack) => (StatusCode::FORBIDDEN, Some(INSUFFICIENT_SCOPE), Cow::Owned(lack.to_string())),
     };
     Told { status, error, sentence }
 }
@@ -80,16 +98,18 @@ mod tests {
     use crate::access::{InsufficientScope, ServerKind, ServerName};
     use crate::id::UserId;
     use crate::oauth::issuer::Issuer;
-    use crate::oauth::scope::ScopeSet;
     use crate::token::RevokedBy;
 
+    const METADATA: &str = "resource_metadata=\"https://h/.well-known/oauth-protected-resource/mcp/files\"";
     const FILES: &str = "resource_metadata=\"https://h/.well-known/oauth-protected-resource/mcp/files\", scope=\"mcp\"";
 
-    fn answered(refusal: &Refusal, query: Option<&str>) -> (u16, String) {
-        let issuer = Issuer::parse("https://h").unwrap();
+    fn server() -> GuardedServer {
         let name = ServerName::parse("files").unwrap();
-        let server = GuardedServer::further(&issuer, name, "Files", ServerKind::Builtin).unwrap();
-        let response = answer(&server, refusal, query);
+        GuardedServer::further(&Issuer::parse("https://h").unwrap(), name, "Files", ServerKind::Builtin).unwrap()
+    }
+
+    fn answered(refusal: &Refusal, query: Option<&str>) -> (u16, String) {
+        let response = answer(&server(), refusal, query);
         let challenge = response.headers()[WWW_AUTHENTICATE].to_str().unwrap().to_owned();
         (response.status().as_u16(), challenge)
     }
@@ -102,7 +122,6 @@ mod tests {
 
     #[test]
     fn with_a_token_the_challenge_names_the_error() {
-        let lack = InsufficientScope { needed: ScopeSet::parse("mcp admin").unwrap() };
         let told =
             |error, description| format!("Bearer error=\"{error}\", error_description=\"{description}\", {FILES}");
         for (refusal, status, error, description) in [
@@ -126,10 +145,26 @@ mod tests {
                 "invalid_request",
                 "There is more than one Authorization header; send one",
             ),
-            (Refusal::Scope(lack), 403, "insufficient_scope", "the token lacks a scope; this needs: admin mcp"),
         ] {
             assert_eq!(answered(&refusal, None), (status, told(error, description)), "{refusal:?}");
         }
+    }
+
+    #[test]
+    fn a_refused_operation_is_told_the_scopes_that_it_needs_and_no_other() {
+        let lack = InsufficientScope { needed: ScopeSet::parse("mcp:read files:write").unwrap() };
+        let told = format!(
+            "Bearer error=\"insufficient_scope\", error_description=\"The token lacks a scope; this needs: files:write \
+             mcp:read\", {METADATA}, scope=\"files:write mcp:read\""
+        );
+        assert_eq!(answered(&Refusal::Scope(lack), None), (403, told));
+    }
+
+    #[test]
+    fn whom_no_token_would_help_gets_no_challenge() {
+        let response = answer(&server(), &Refusal::NotForUser(UserId::from_bytes([7; 16])), None);
+        assert_eq!(response.status(), 403);
+        assert!(!response.headers().contains_key(WWW_AUTHENTICATE));
     }
 
     #[test]

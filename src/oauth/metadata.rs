@@ -12,6 +12,7 @@ use super::pkce;
 use super::resource::ResourceUri;
 use super::scope::{self, ScopeSet};
 use serde::Serialize;
+use std::collections::BTreeSet;
 
 /// What is put before the path of a resource to get the path of its document (RFC 9728 §3.1).
 pub const RESOURCE_WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
@@ -60,10 +61,17 @@ pub struct AuthorizationServerMetadata {
 }
 
 impl AuthorizationServerMetadata {
-    /// The document of `issuer` with these endpoints and the scopes of its servers, to which `mcp` and `offline_access` are
-    /// added. `client_documents` says whether a client may be known by the URL of its metadata document.
-    pub fn new(issuer: &Issuer, endpoints: &Endpoints<'_>, scopes: &ScopeSet, client_documents: bool) -> Self {
-        let others = scopes.iter().filter(|name| ![scope::MCP, scope::OFFLINE_ACCESS].contains(name));
+    /// The document of `issuer` with these endpoints and the scopes of all its servers, in any order; `mcp` and
+    /// `offline_access` are always among them. `client_documents` says whether a client may be known by the URL of its
+    /// metadata document.
+    pub fn new<'a>(
+        issuer: &Issuer,
+        endpoints: &Endpoints<'_>,
+        scopes: impl IntoIterator<Item = &'a str>,
+        client_documents: bool,
+    ) -> Self {
+        let first = [scope::MCP, scope::OFFLINE_ACCESS];
+        let others: BTreeSet<_> = scopes.into_iter().filter(|name| !first.contains(name)).collect();
         let methods = AuthMethod::ALL.map(AuthMethod::as_str);
         let [_, with_proof @ ..] = methods;
         Self {
@@ -74,11 +82,7 @@ impl AuthorizationServerMetadata {
             revocation_endpoint: issuer.join(endpoints.revoke),
             introspection_endpoint: issuer.join(endpoints.introspect),
             jwks_uri: issuer.join(endpoints.jwks),
-            scopes_supported: [scope::MCP, scope::OFFLINE_ACCESS]
-                .into_iter()
-                .chain(others)
-                .map(str::to_owned)
-                .collect(),
+            scopes_supported: first.into_iter().chain(others).map(str::to_owned).collect(),
             response_types_supported: ["code"],
             response_modes_supported: ["query"],
             grant_types_supported: GrantType::ALL.map(GrantType::as_str),
@@ -146,7 +150,7 @@ mod tests {
 
     #[test]
     fn the_authorization_server_document() {
-        let document = AuthorizationServerMetadata::new(&issuer(), &ENDPOINTS, &ScopeSet::mcp(), true);
+        let document = AuthorizationServerMetadata::new(&issuer(), &ENDPOINTS, ["mcp", "mcp"], true);
         let expected = serde_json::json!({
             "issuer": "https://mcp.example",
             "authorization_endpoint": "https://mcp.example/authorize",
@@ -178,12 +182,15 @@ mod tests {
     #[test]
     fn what_is_switched_off_is_not_advertised() {
         let endpoints = Endpoints { register: None, ..ENDPOINTS };
-        let scopes = ScopeSet::parse("files:read mcp offline_access").unwrap();
-        let document = AuthorizationServerMetadata::new(&issuer(), &endpoints, &scopes, false);
+        let scopes = ["mcp", "mcp:read", "offline_access", "files:read", "mcp:read"];
+        let document = AuthorizationServerMetadata::new(&issuer(), &endpoints, scopes, false);
         let document = serde_json::to_value(&document).unwrap();
         assert_eq!(document.get("registration_endpoint"), None);
         assert_eq!(document["client_id_metadata_document_supported"], false);
-        assert_eq!(document["scopes_supported"], serde_json::json!(["mcp", "offline_access", "files:read"]));
+        assert_eq!(
+            document["scopes_supported"],
+            serde_json::json!(["mcp", "offline_access", "files:read", "mcp:read"])
+        );
     }
 
     #[test]

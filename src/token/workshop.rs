@@ -84,7 +84,12 @@ impl Workshop {
 
     /// A personal token for a year.
     pub(crate) fn personal(&self, audience: Audience) -> SignedToken {
-        let grant = PersonalGrant { user: USER, audience, scopes: ScopeSet::mcp() };
+        self.personal_with(audience, ScopeSet::mcp())
+    }
+
+    /// The same with other scopes.
+    pub(crate) fn personal_with(&self, audience: Audience, scopes: ScopeSet) -> SignedToken {
+        let grant = PersonalGrant { user: USER, audience, scopes };
         self.tokens.personal(self.ring.signer(), self.token_id(), grant, NOW, NOW + days(365)).unwrap()
     }
 

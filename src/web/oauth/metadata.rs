@@ -1,9 +1,8 @@
 //! Discovery: the authorization server's metadata, each protected resource's, and the public keys.
 
-use crate::access::{GuardedServer, ServerDirectory};
+use crate::access::GuardedServer;
 use crate::keys::JWKS_MAX_AGE;
 use crate::oauth::metadata::{AuthorizationServerMetadata, Endpoints, ProtectedResourceMetadata};
-use crate::oauth::scope::ScopeSet;
 use crate::web::oauth::respond::json;
 use crate::web::state::WebState;
 use crate::wire::paths;
@@ -27,8 +26,9 @@ pub async fn authorization_server(State(state): State<WebState>) -> Response {
         introspect: paths::INTROSPECT,
         jwks: paths::JWKS,
     };
-    let scopes = all_scopes(&state.app.live().servers());
-    cached(&AuthorizationServerMetadata::new(&options.issuer, &endpoints, &scopes, state.client_documents()))
+    let servers = state.app.live().servers();
+    let scopes = servers.iter().flat_map(|server| server.scopes().iter());
+    cached(&AuthorizationServerMetadata::new(&options.issuer, &endpoints, scopes, state.client_documents()))
 }
 
 /// `GET /.well-known/oauth-protected-resource/mcp/…` (RFC 9728 §3.1): the server at that path.
@@ -61,7 +61,7 @@ pub async fn jwks(State(state): State<WebState>) -> Response {
 
 fn resource_document(state: &WebState, server: &GuardedServer) -> Response {
     let issuer = &state.app.options().issuer;
-    cached(&ProtectedResourceMetadata::new(issuer, &server.resource, &server.title, &server.scopes()))
+    cached(&ProtectedResourceMetadata::new(issuer, &server.resource, &server.title, &server.default_scopes()))
 }
 
 fn no_such_resource() -> Response {
@@ -70,11 +70,6 @@ fn no_such_resource() -> Response {
         "error_description": "no MCP server is guarded at this path; see the dashboard for the addresses",
     });
     json(StatusCode::NOT_FOUND, &body)
-}
-
-fn all_scopes(servers: &ServerDirectory) -> ScopeSet {
-    let names = servers.iter().map(|server| server.scopes().to_string()).collect::<Vec<_>>().join(" ");
-    ScopeSet::parse(&names).unwrap_or_else(|_| ScopeSet::mcp())
 }
 
 fn cached(document: &impl Serialize) -> Response {
