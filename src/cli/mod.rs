@@ -6,11 +6,13 @@ use crate::access::ServerKind;
 use crate::config::{self, Config, Given, Loaded};
 use crate::demo;
 use crate::fixture;
+use crate::gateway::stdio::supervisor;
 use crate::serve;
 use crate::serve::ServeError;
 use crate::telemetry;
 use clap::{Args, Parser, Subcommand};
 use offline::{Keys, Task, Tokens, Users};
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -84,6 +86,14 @@ enum Command {
         #[command(flatten)]
         data: DataArgs,
     },
+    /// Run a command for a server that is running, and end it with that. For Keyward's own use.
+    #[command(name = supervisor::SUBCOMMAND, hide = true)]
+    Supervise {
+        #[arg(long = &supervisor::BECOME[2..])]
+        become_for: Option<i32>,
+        #[arg(last = true, required = true)]
+        command: Vec<OsString>,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -137,6 +147,9 @@ struct FixtureArgs {
 /// Runs what the command line asks for.
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
+    if let Command::Supervise { become_for, command } = &cli.command {
+        return supervisor::run(command, *become_for);
+    }
     let variables =
         std::env::vars_os().filter_map(|(name, text)| Some((name.into_string().ok()?, text.into_string().ok()?)));
     match execute(cli.command, variables.collect(), &mut io::stdout()) {
@@ -158,6 +171,7 @@ fn execute(command: Command, variables: Vec<(String, String)>, out: &mut dyn Wri
         Command::Users { task, data } => offline(Task::Users(task), data.given(variables), out),
         Command::Tokens { task, data } => offline(Task::Tokens(task), data.given(variables), out),
         Command::Keys { task, data } => offline(Task::Keys(task), data.given(variables), out),
+        Command::Supervise { .. } => Ok(()),
     }
 }
 

@@ -7,11 +7,13 @@
 //! | `challenge` | What does a client read that may not pass? |
 //! | `cors` | Which pages in a browser may call, and what may they see? |
 //! | `error` | What is told that is no question of rights? |
+//! | [`stdio`] | How do many clients reach a program on its standard input and output? |
 
 mod admit;
 mod challenge;
 mod cors;
 mod error;
 mod router;
+pub mod stdio;
 
 pub use router::{ConnectPage, GatewayOptions, router};

@@ -67,7 +67,7 @@ const HOMES: [(&str, Home); 39] = [
     ("tracing", Anywhere),
     ("tracing_subscriber", In(&["telemetry"])),
     ("webpki_roots", In(&["wire", "gateway"])),
-    ("rustix", In(&["store"])),
+    ("rustix", In(&["store", "gateway"])),
 ];
 
 /// A source file without its comments and tests.
