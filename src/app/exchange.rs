@@ -18,10 +18,10 @@ use crate::oauth::client_authentication::AuthenticatedClient;
 use crate::oauth::error::{ErrorCode, ProtocolError};
 use crate::oauth::form::OAuthForm;
 use crate::oauth::grant::{Grant, gets_refresh_token};
-use crate::oauth::refresh_token::{RefreshDecision, RefreshRequest, RefreshToken};
+use crate::oauth::refresh_token::{RefreshDecision, RefreshPace, RefreshRequest, RefreshToken};
 use crate::oauth::scope::{OFFLINE_ACCESS, ScopeSet};
 use crate::secret::{PlainToken, PlainTokenKind, TokenDigest};
-use crate::store::tables::{AUTHORIZATION_CODES, GRANTS, REFRESH_TOKENS, USED_ASSERTIONS, USERS};
+use crate::store::tables::{AUTHORIZATION_CODES, GRANTS, REFRESH_PACES, REFRESH_TOKENS, USED_ASSERTIONS, USERS};
 use crate::store::{Reads, WriteTx};
 use crate::token::{AccessGrant, RevocationEntry, SignedToken};
 use std::sync::Arc;
@@ -144,7 +144,7 @@ impl App {
         let scope = form.scope()?;
         let resources: Vec<String> = form.resources().into_iter().map(str::to_owned).collect();
         let (now, policy, client) = (self.now(), self.options.credentials, client.clone());
-        let servers = Arc::clone(&self.live.servers());
+        let (servers, paced) = (Arc::clone(&self.live.servers()), self.options.rate_limits);
         let outcome = self.store.write(move |tx| {
             let unknown = || ProtocolError::invalid_grant("the refresh token is not known: ask for authorization again");
             let token = tx.get(REFRESH_TOKENS, &digest)?.ok_or_else(unknown)?;
@@ -167,6 +167,11 @@ impl App {
             let user = check_user(tx, &grant)?;
             let server = servers.by_resource(&grant.resource);
             let scopes = scopes_at(server.map(|server| &**server), &user, &scopes)?;
+            if paced {
+                let before = tx.get(REFRESH_PACES, &grant.id)?.map(RefreshPace::kept);
+                let pace = RefreshPace::admit(before, now).map_err(ProtocolError::from)?;
+                tx.put(REFRESH_PACES, &grant.id, &pace.made_up_at())?;
+            }
             tx.insert_new(REFRESH_TOKENS, &next, &successor)?;
             let grant = note_issue(tx, grant, now)?;
             Ok::<_, EndpointError>(Outcome::Granted { grant, scopes, refresh: true })

@@ -18,7 +18,7 @@ use crate::oauth::refresh_token::RefreshToken;
 use crate::secret::TokenDigest;
 use crate::store::tables::{
     AUTHORIZATION_CODES, CLIENTS, GRANT_USES, GRANTS, GRANTS_BY_CLIENT, GRANTS_BY_USER, PERSONAL_TOKENS,
-    PERSONAL_TOKENS_BY_OWNER, REFRESH_TOKENS, REVOCATIONS, SESSIONS, TOKEN_USES, USED_ASSERTIONS,
+    PERSONAL_TOKENS_BY_OWNER, REFRESH_PACES, REFRESH_TOKENS, REVOCATIONS, SESSIONS, TOKEN_USES, USED_ASSERTIONS,
 };
 use crate::store::{Key, Reads, Record, Scan, Table, WriteTx};
 use std::time::Duration;
@@ -153,4 +153,5 @@ fn remove_grant(tx: &mut WriteTx, grant: &Grant) -> Result<(), OperationError> {
     tx.remove(GRANTS_BY_USER, &(grant.user, id))?;
     tx.remove(GRANTS_BY_CLIENT, &(TokenDigest::of(grant.client.as_str()), id))?;
     Ok(())
+    tx.remove(REFRESH_PACES, &id)?;
 }

@@ -68,6 +68,8 @@ pub const AUTHORIZATION_CODES: Table<TokenDigest, AuthorizationCode> = Table::ne
 pub const REFRESH_TOKENS: Table<TokenDigest, RefreshToken> = Table::new("refresh_tokens");
 
 /// Signing keys, their private halves sealed.
+/// How fast a grant is refreshed: [`crate::oauth::refresh_token::RefreshPace`].
+pub const REFRESH_PACES: Table<GrantId, Timestamp> = Table::new("refresh_paces");
 pub const SIGNING_KEYS: Table<KeyId, SigningKey> = Table::new("signing_keys");
 /// The log of revocations, by place.
 pub const REVOCATIONS: Table<u64, RevocationEntry> = Table::new("revocations");

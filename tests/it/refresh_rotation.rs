@@ -58,6 +58,40 @@ async fn fifty_refreshes_inside_the_grace_all_work_and_a_late_one_ends_the_famil
 }
 
 #[tokio::test]
+async fn a_loop_of_refreshes_is_slowed_and_ends_nothing() {
+    let appliance = Appliance::new();
+    let (agent, first) = connected(&appliance).await;
+    let mut given = Vec::new();
+    for _ in 0..300 {
+        let answer = agent.refresh(&appliance, &first.refresh_token).await;
+        if answer.status == 200 {
+            given.push(Grant::of(&answer.json()));
+        } else {
+            let answer = answer.expect(503);
+            assert_eq!(answer.json()["error"], "temporarily_unavailable");
+            assert!(!answer.header("retry-after").is_empty());
+        }
+    }
+    assert_eq!(given.len(), 64, "each leaves a record behind");
+    // The siblings are slowed together with the first; the grant stays.
+    agent.refresh(&appliance, &given[7].refresh_token).await.expect(503);
+    call(&appliance, &given[7].access_token).await.expect(200);
+    appliance.advance(Duration::from_secs(30));
+    refreshed(&appliance, &agent, &first.refresh_token).await;
+    refreshed(&appliance, &agent, &given[7].refresh_token).await;
+    // One that always uses the newest is slowed likewise.
+    appliance.advance(Duration::from_secs(1_000));
+    let mut newest = given.remove(8).refresh_token;
+    let mut count = 0;
+    while let Ok(answer) = serde_json::from_str(&agent.refresh(&appliance, &newest).await.body) {
+        let answer: serde_json::Value = answer;
+        let Some(next) = answer["refresh_token"].as_str() else { break };
+        (newest, count) = (next.to_owned(), count + 1);
+    }
+    assert_eq!(count, 64);
+}
+
+#[tokio::test]
 async fn a_replayed_refresh_token_ends_the_family_also_after_a_restart() {
     let mut appliance = Appliance::new();
     let (agent, first) = connected(&appliance).await;
