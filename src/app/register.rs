@@ -1,8 +1,8 @@
 //! Registration of clients: by themselves (RFC 7591), and what keeps their number bounded.
 //!
 //! A public client that registers with the same metadata again gets the same id, so the clients that register on every
-//! connect do not pile up. What was never used is forgotten after a while, or at once when the table is full; a client with
-//! a grant never is.
+//! connect do not pile up. What was never used is forgotten a while after its last registration, or at once when the table
+//! is full; a client with a grant never is.
 
 use crate::app::App;
 use crate::app::error::{EndpointError, OperationError};
@@ -11,9 +11,12 @@ use crate::oauth::client::{Client, ClientId, ClientKind, ClientMetadata};
 use crate::oauth::error::{ErrorCode, ProtocolError};
 use crate::oauth::registration::RegistrationAccess;
 use crate::secret::{PlainToken, PlainTokenKind, TokenDigest};
-use crate::store::tables::{CLIENT_DIGESTS, CLIENTS, GRANTS_BY_CLIENT};
+use crate::store::tables::{CLIENT_DIGESTS, CLIENT_RENEWALS, CLIENTS, GRANTS_BY_CLIENT};
 use crate::store::{Reads, Scan, WriteTx};
 use std::time::Duration;
+
+/// So many times in the life of an unused client a registration that comes again is written down.
+const RENEWED_EVERY: u32 = 12;
 
 /// Counts events in a fixed window of time.
 #[derive(Debug)]
@@ -58,10 +61,11 @@ impl App {
             let text = "dynamic registration is switched off here; ask the administrator for a client id";
             return Err(ProtocolError::new(ErrorCode::AccessDenied, text));
         }
-        // Known ones cost neither a write nor a place in the window: a flood of new ones keeps nobody out who was here.
+        // Known ones cost no place in the window, and now and then a write: a flood of new ones keeps nobody out who was
+        // here.
         let digest = TokenDigest::from_bytes(*metadata.digest().as_bytes());
         if !metadata.auth_method.has_secret()
-            && let Some(client) = self.store.read(|tx| known_client(tx, digest))?
+            && let Some(client) = self.renewed_client(digest)?
         {
             return Ok(Registered { client, secret: None });
         }
@@ -95,6 +99,26 @@ impl App {
         Ok(Registered { client, secret })
     }
 
+    /// The public client that registered with the same metadata before. From now on it is kept for as long as a new one, or
+    /// a twelfth less: its person may be on the way to the consent page.
+    fn renewed_client(&self, digest: TokenDigest) -> Result<Option<Client>, OperationError> {
+        let (now, every) = (self.now(), self.options.registration.forget_unused_after / RENEWED_EVERY);
+        let known = self.store.read(|tx| {
+            let Some(client) = known_client(tx, digest)? else { return Ok::<_, OperationError>(None) };
+            let due = now.since(last_registered(tx, &client)?) >= every;
+            Ok(Some((client, due)))
+        })?;
+        match known {
+            Some((_, true)) => self.store.write(move |tx| {
+                let Some(client) = known_client(tx, digest)? else { return Ok(None) };
+                tx.put(CLIENT_RENEWALS, client.id.as_str(), &now)?;
+                Ok(Some(client))
+            }),
+            Some((client, false)) => Ok(Some(client)),
+            None => Ok(None),
+        }
+    }
+
     /// The registration that its client asks to read again with its token (RFC 7592 §2.1).
     pub fn read_registration(&self, id: &str, token: &str) -> Result<Client, ProtocolError> {
         let refused = || ProtocolError::new(ErrorCode::InvalidToken, "no such registration, or not its token");
@@ -117,6 +141,12 @@ fn known_client(tx: &impl Reads, digest: TokenDigest) -> Result<Option<Client>, 
         Some(known) => Ok(tx.get(CLIENTS, known.as_str())?),
         None => Ok(None),
     }
+}
+
+/// When the client registered last.
+pub(super) fn last_registered(tx: &impl Reads, client: &Client) -> Result<Timestamp, OperationError> {
+    let again = tx.get(CLIENT_RENEWALS, client.id.as_str())?;
+    Ok(again.map_or(client.created_at, |again| again.max(client.created_at)))
 }
 
 /// Registered by itself: may go if it was never used. Admin-made and pinned clients stay.
@@ -143,7 +173,7 @@ pub(super) fn make_room_for_client(tx: &mut WriteTx, most: usize) -> Result<(), 
     let mut oldest: Vec<(Timestamp, String)> = Vec::new();
     tx.visit(CLIENTS, Scan::all(), |id, client| {
         if is_forgettable(&client) {
-            oldest.push((client.created_at, id));
+            oldest.push((last_registered(tx, &client)?, id));
         }
         Ok::<_, OperationError>(())
     })?;
@@ -165,6 +195,7 @@ pub(super) fn make_room_for_client(tx: &mut WriteTx, most: usize) -> Result<(), 
 
 pub(super) fn remove_client(tx: &mut WriteTx, client: &Client) -> Result<(), OperationError> {
     tx.remove(CLIENTS, client.id.as_str())?;
+    tx.remove(CLIENT_RENEWALS, client.id.as_str())?;
     let digest = TokenDigest::from_bytes(*client.metadata.digest().as_bytes());
     if tx.get(CLIENT_DIGESTS, &digest)?.as_deref() == Some(client.id.as_str()) {
         tx.remove(CLIENT_DIGESTS, &digest)?;

@@ -7,7 +7,7 @@ use crate::account::personal_token::PersonalToken;
 use crate::account::session::Session;
 use crate::app::error::OperationError;
 use crate::app::personal_tokens::release_name;
-use crate::app::register::{forget_if_unused, is_forgettable};
+use crate::app::register::{forget_if_unused, is_forgettable, last_registered};
 use crate::app::sign_in::remove_session;
 use crate::app::{App, CredentialPolicy};
 use crate::clock::{Timestamp, days};
@@ -86,7 +86,10 @@ impl App {
 
         let unused = options.registration.forget_unused_after;
         let over = move |client: &Client| is_forgettable(client) && now.since(client.created_at) >= unused;
-        self.sweep_table(CLIENTS, over, |tx, _, client| forget_if_unused(tx, &client).map(drop))?;
+        self.sweep_table(CLIENTS, over, move |tx, _, client| {
+            let forgotten = now.since(last_registered(tx, &client)?) >= unused;
+            if forgotten { forget_if_unused(tx, &client).map(drop) } else { Ok(()) }
+        })?;
 
         self.sweep_table(
             REVOCATIONS,
@@ -150,8 +153,8 @@ fn remove_grant(tx: &mut WriteTx, grant: &Grant) -> Result<(), OperationError> {
     let id = grant.id;
     tx.remove(GRANTS, &id)?;
     tx.remove(GRANT_USES, &id)?;
+    tx.remove(REFRESH_PACES, &id)?;
     tx.remove(GRANTS_BY_USER, &(grant.user, id))?;
     tx.remove(GRANTS_BY_CLIENT, &(TokenDigest::of(grant.client.as_str()), id))?;
     Ok(())
-    tx.remove(REFRESH_PACES, &id)?;
 }

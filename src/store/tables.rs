@@ -51,6 +51,8 @@ pub const TOKEN_USES: Table<TokenId, LastUse> = Table::new("token_uses");
 pub const CLIENTS: Table<String, Client> = Table::new("clients");
 /// Digest of the metadata of dynamically registered public clients to client id: the same registration gets the same id.
 pub const CLIENT_DIGESTS: Table<TokenDigest, String> = Table::new("client_digests");
+/// When a client that registered itself has registered again, for those that did and were never used.
+pub const CLIENT_RENEWALS: Table<String, Timestamp> = Table::new("client_renewals");
 /// The grants of a client; its id is digested.
 pub const GRANTS_BY_CLIENT: Table<(TokenDigest, GrantId), ()> = Table::new("grants_by_client");
 /// Assertions that clients have used (RFC 7523 §3), until they expire.
@@ -66,10 +68,10 @@ pub const GRANT_USES: Table<GrantId, LastUse> = Table::new("grant_uses");
 pub const AUTHORIZATION_CODES: Table<TokenDigest, AuthorizationCode> = Table::new("authorization_codes");
 /// Refresh tokens by digest.
 pub const REFRESH_TOKENS: Table<TokenDigest, RefreshToken> = Table::new("refresh_tokens");
-
-/// Signing keys, their private halves sealed.
 /// How fast a grant is refreshed: [`crate::oauth::refresh_token::RefreshPace`].
 pub const REFRESH_PACES: Table<GrantId, Timestamp> = Table::new("refresh_paces");
+
+/// Signing keys, their private halves sealed.
 pub const SIGNING_KEYS: Table<KeyId, SigningKey> = Table::new("signing_keys");
 /// The log of revocations, by place.
 pub const REVOCATIONS: Table<u64, RevocationEntry> = Table::new("revocations");

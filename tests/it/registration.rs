@@ -1,7 +1,7 @@
 //! Clients register themselves.
 
 use crate::support::{Agent, Appliance, Browser};
-use keyward::clock::{days, hours};
+use keyward::clock::{days, hours, minutes};
 use serde_json::{Value, json};
 
 fn metadata(name: &str) -> Value {
@@ -128,6 +128,48 @@ async fn what_was_never_used_is_forgotten_and_told_so() {
     used.refresh(&appliance, &grant.refresh_token).await.expect(200);
     let again = Agent::register(&appliance, "Unused").await;
     assert_ne!(again.client_id, unused.client_id);
+}
+
+#[tokio::test]
+async fn a_client_that_registers_again_is_kept_until_its_person_has_decided() {
+    let appliance = Appliance::new();
+    let mut browser = Browser::signed_in(&appliance).await;
+    let first = appliance.post_json("/register", &metadata("Claude"), &[]).await.expect(201).json();
+    appliance.advance(hours(24) - minutes(1));
+    let again = appliance.post_json("/register", &metadata("Claude"), &[]).await.expect(201).json();
+    assert_eq!(again["client_id"], first["client_id"]);
+    assert_eq!(again["client_id_issued_at"], first["client_id_issued_at"]);
+    appliance.advance(hours(21));
+    appliance.app.sweep().unwrap();
+    assert_eq!(appliance.app.clients().unwrap().0.len(), 1, "its person may be on the way");
+    appliance.post_json("/register", &metadata("Claude"), &[]).await.expect(201);
+    appliance.advance(hours(21));
+    appliance.app.sweep().unwrap();
+    let agent = Agent {
+        client_id: first["client_id"].as_str().unwrap().to_owned(),
+        ..Agent::register(&appliance, "Other").await
+    };
+    let changes = [("redirect_uri", "http://127.0.0.1/callback")];
+    agent.authorize_with(&appliance, &mut browser, &changes, "approve").await;
+    appliance.advance(days(3));
+    appliance.app.sweep().unwrap();
+    assert_eq!(appliance.app.clients().unwrap().0.len(), 0, "a code that nobody came for keeps nothing");
+}
+
+#[tokio::test]
+async fn a_full_table_lets_go_of_who_registered_longest_ago() {
+    let appliance = Appliance::with(&[("KEYWARD_OAUTH_MAX_CLIENTS", "10"), ("KEYWARD_LIMITS_RATE_LIMITS", "false")]);
+    let first = appliance.post_json("/register", &metadata("client 0"), &[]).await.expect(201).json();
+    for number in 1..10 {
+        appliance.advance(minutes(15));
+        appliance.post_json("/register", &metadata(&format!("client {number}")), &[]).await.expect(201);
+    }
+    appliance.post_json("/register", &metadata("client 0"), &[]).await.expect(201);
+    appliance.advance(minutes(1));
+    appliance.post_json("/register", &metadata("one more"), &[]).await.expect(201);
+    let kept = appliance.app.clients().unwrap().0;
+    assert!(kept.iter().any(|entry| entry.client.id.as_str() == first["client_id"].as_str().unwrap()));
+    assert!(!kept.iter().any(|entry| entry.client.display_name() == "client 1"));
 }
 
 #[tokio::test]
