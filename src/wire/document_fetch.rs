@@ -109,6 +109,16 @@ pub enum FetchError {
     Keys(#[from] ClientKeysError),
 }
 
+impl FetchError {
+    /// Whether something came that is not as it has to be: asking again does not help, only its author can.
+    pub const fn is_documents_fault(&self) -> bool {
+        match self {
+            Self::NotJson | Self::TooLarge(_) | Self::Document(_) | Self::Keys(_) => true,
+            Self::Off | Self::Host(_) | Self::Timeout | Self::NoPlace | Self::Connection(_) | Self::Status(_) => false,
+        }
+    }
+}
+
 /// Where a document comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DocumentSource {

@@ -10,6 +10,7 @@ use crate::clock::{Timestamp, minutes};
 use crate::id::UserId;
 use crate::oauth::authorization::{AuthorizationQuery, AuthorizationRequest, AuthorizePageError, Prompt};
 use crate::oauth::error::ProtocolError;
+use crate::oauth::client::ClientId;
 use crate::oauth::redirect_uri::RedirectUri;
 use crate::oauth::scope;
 use crate::seal::Purpose;
@@ -63,7 +64,9 @@ pub async fn get(
         return Ok(to_login(&Method::GET, &uri));
     }
     let unknown = query.unknown_client();
-    let client = client::find(&state, query.client_id()).await.map_err(|problem| client_problem(problem, &headers))?;
+    let client = client::find(&state, query.client_id())
+        .await
+        .map_err(|problem| client_problem(problem, query.client_id(), &headers))?;
     let client = client.ok_or_else(|| page_error(&unknown, &headers))?;
     let vouched = client.created_by.is_some();
     let asked = match state.app.ask(query, client) {
@@ -240,29 +243,70 @@ fn page_error(error: &AuthorizePageError, headers: &HeaderMap) -> Response {
     ErrorView::new(status, "This application cannot connect", &sentence(&error.to_string()), advice).into_response()
 }
 
-fn client_problem(problem: ClientProblem, headers: &HeaderMap) -> Response {
-    match problem {
-        ClientProblem::Answer(response) => response,
-        ClientProblem::Document(error) => {
-            tracing::warn!(%error, "a client metadata document could not be used");
-            if !accepts_html(headers) {
-                return json(StatusCode::BAD_REQUEST, &ProtocolError::invalid_client(error.to_string()));
-            }
-            let happened = format!("The application's description could not be used: {error}.");
-            let advice = "Try again in a minute. If this server has no way out to the internet, an admin can pin the \
-                          application's document under Clients.";
-            ErrorView::new(StatusCode::BAD_REQUEST, "This application is not known here", &happened, advice)
-                .into_response()
-        }
+fn client_problem(problem: ClientProblem, client: &ClientId, headers: &HeaderMap) -> Response {
+    let error = match problem {
+        ClientProblem::Answer(response) => return response,
+        ClientProblem::Document(error) => error,
+    };
+    tracing::warn!(%client, %error, "a client metadata document could not be used");
+    if !accepts_html(headers) {
+        return json(StatusCode::BAD_REQUEST, &ProtocolError::invalid_client(error.to_string()));
     }
 }
 
 fn accepts_html(headers: &HeaderMap) -> bool {
     headers.get(ACCEPT).and_then(|value| value.to_str().ok()).is_some_and(|accept| accept.contains("text/html"))
 }
+    let (happened, advice) = if error.is_documents_fault() {
+        let happened =
+            format!("The application describes itself at {client}, but that description is not right: {error}.");
+        (
+            happened,
+            "Only the application's author can mend it: tell them what stands here. Until then it cannot connect.",
+        )
+    } else {
+        let happened = format!("The application's description at {client} could not be fetched: {error}.");
+        let advice = "Try again in a minute. If this server has no way out to the internet, an admin can pin the \
+                      application's document under Clients.";
+        (happened, advice)
+    };
+    ErrorView::new(StatusCode::BAD_REQUEST, "This application is not known here", &happened, advice).into_response()
 
 fn sentence(text: &str) -> String {
     let mut characters = text.chars();
     let first = characters.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
     format!("{first}{}.", characters.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oauth::client_document::DocumentError;
+    use crate::wire::document_fetch::FetchError;
+    use axum::http::HeaderValue;
+    use http_body_util::BodyExt as _;
+
+    async fn told(error: FetchError) -> String {
+        let client = ClientId::parse("https://app.example/client.json").unwrap();
+        let headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("text/html"))]);
+        let response = client_problem(ClientProblem::Document(error), &client, &headers);
+        assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+        String::from_utf8(response.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn who_can_mend_a_client_document_is_told_with_what_is_wrong() {
+        let wrong = DocumentError::OtherClient;
+        for error in [FetchError::NotJson, FetchError::TooLarge(5_120), FetchError::Document(wrong.clone())] {
+            let page = told(error).await;
+            assert!(page.contains("https://app.example/client.json") && page.contains("author can mend it"), "{page}");
+            assert!(!page.contains("Try again"), "{page}");
+        }
+        assert!(told(FetchError::Document(wrong.clone())).await.contains(&wrong.to_string()));
+        for error in [FetchError::Timeout, FetchError::Status(502), FetchError::Connection("refused".to_owned())] {
+            let page = told(error).await;
+            assert!(page.contains("could not be fetched") && page.contains("Try again in a minute"), "{page}");
+            assert!(!page.contains("mend"), "{page}");
+        }
+    }
 }
