@@ -73,7 +73,11 @@ pub struct PlainToken(String);
 impl PlainToken {
     /// A new credential of 256 random bits.
     pub fn generate(kind: PlainTokenKind, entropy: &dyn Entropy) -> Self {
-        let bytes: [u8; 32] = random_bytes(entropy);
+        Self::from_bytes(kind, &random_bytes(entropy))
+    }
+
+    /// The credential of these random bytes.
+    pub fn from_bytes(kind: PlainTokenKind, bytes: &[u8; 32]) -> Self {
         Self(format!("{}{}", kind.prefix(), URL_SAFE_NO_PAD.encode(bytes)))
     }
 

@@ -2,12 +2,18 @@
 //!
 //! Asking has no side effect. The person's decision comes back with the request sealed, bound to their session; approving
 //! looks at client and user again and writes grant and code in one transaction. Consent is asked for every time.
+//!
+//! A consent is good for one grant and one code. The code is chosen with the form and sealed in it; its row, which is kept
+//! for longer than the form lives, says that the form was used. Whoever sends the form twice (a double click: the browser
+//! shows the second answer only) is led to the client with the same code while that waits, and hears afterwards that all is
+//! done.
 
 use crate::access::GuardedServer;
 use crate::app::App;
 use crate::app::error::OperationError;
 use crate::app::register::make_room_for_client;
 use crate::clock::minutes;
+use crate::entropy::random_bytes;
 use crate::id::{GrantId, SessionId, UserId};
 use crate::oauth::authorization::{
     AuthorizationQuery, AuthorizationRequest, AuthorizePageError, Offer, RedirectedError,
@@ -65,6 +71,30 @@ struct SealedConsent {
     request: AuthorizationRequest,
     /// The client as shown; of a metadata document this is what counts, others are looked up again.
     document: Option<Client>,
+    /// The bytes of the code that an approval gives: worth nothing before.
+    code: [u8; 32],
+}
+
+/// How an approval ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Approval {
+    /// The browser goes to the client with a code that waits.
+    Given(Decided),
+    /// The same form was sent before, and its code has been used or is over.
+    GivenBefore {
+        /// The client's name as the person saw it.
+        client_name: String,
+        /// What was approved.
+        request: AuthorizationRequest,
+    },
+}
+
+/// What became of an approved form.
+enum Consent {
+    Given,
+    SentAgain,
+    /// The client's name.
+    Spent(String),
 }
 
 /// Where the browser goes after the decision.
@@ -104,24 +134,31 @@ impl App {
     /// Seals a request into the consent form of a session.
     pub fn seal_consent(&self, asked: &Asked, session: SessionId) -> String {
         let document = (asked.client.kind == ClientKind::Document).then(|| asked.client.clone());
-        let consent = SealedConsent { session, request: asked.request.clone(), document };
+        let code = random_bytes(&*self.entropy);
+        let consent = SealedConsent { session, request: asked.request.clone(), document, code };
         self.sealer.seal(Purpose::Consent, &consent, self.now(), CONSENT_LIFE)
     }
 
-    /// The person approves: makes grant and code.
-    pub fn approve(&self, session: SessionId, user: UserId, sealed: &str) -> Result<Decided, AuthorizeError> {
-        let SealedConsent { request, document, .. } = self.open_consent(session, sealed)?;
-        let now = self.now();
-        let code = PlainToken::generate(PlainTokenKind::AuthorizationCode, &*self.entropy);
+    /// The person approves: makes grant and code, once.
+    pub fn approve(&self, session: SessionId, user: UserId, sealed: &str) -> Result<Approval, AuthorizeError> {
+        let SealedConsent { request, document, code, .. } = self.open_consent(session, sealed)?;
+        let (now, life) = (self.now(), self.options.credentials.authorization_code);
+        let code = PlainToken::from_bytes(PlainTokenKind::AuthorizationCode, &code);
         let grant_id = GrantId::generate(now, &*self.entropy);
         let (digest, asked, most) = (code.digest(), request.clone(), self.options.registration.most_clients);
         let policy = self.options.sessions;
-        self.store.write(move |tx| {
-            let client = client_of(tx, &asked, document, most)?;
+        let consent = self.store.write(move |tx| {
             let (row, owner) = (tx.get(SESSIONS, &session)?, tx.get(USERS, &user)?);
             if !row.zip(owner).is_some_and(|(row, owner)| row.is_good_for(&owner, now, &policy)) {
                 return Err(AuthorizeError::from(asked.refused(ErrorCode::AccessDenied, "the user has signed out")));
             }
+            if let Some(given) = tx.get(AUTHORIZATION_CODES, &digest)? {
+                let grant = tx.get(GRANTS, &given.grant)?;
+                let waits = given.is_waiting(life, now) && grant.as_ref().is_some_and(Grant::is_live);
+                let name = grant.map_or_else(|| asked.client_id().to_string(), |grant| grant.client_name);
+                return Ok(if waits { Consent::SentAgain } else { Consent::Spent(name) });
+            }
+            let client = client_of(tx, &asked, document, most)?;
             let grant = Grant::approved(grant_id, user, &client, &asked, now)?;
             tx.insert_new(GRANTS, &grant_id, &grant)?;
             tx.put(GRANTS_BY_USER, &(user, grant_id), &())?;
@@ -129,11 +166,17 @@ impl App {
             tx.put(GRANTS_BY_CLIENT, &by_client, &())?;
             let row = AuthorizationCode::issue(&grant, asked.challenge(), now);
             tx.insert_new(AUTHORIZATION_CODES, &digest, &row)?;
-            Ok(())
+            Ok(Consent::Given)
         })?;
-        tracing::info!(user = %user, client = %request.client_id(), grant = %grant_id, "access approved");
+        match consent {
+            Consent::Given => {
+                tracing::info!(user = %user, client = %request.client_id(), grant = %grant_id, "access approved");
+            }
+            Consent::SentAgain => tracing::debug!(user = %user, client = %request.client_id(), "approval sent again"),
+            Consent::Spent(client_name) => return Ok(Approval::GivenBefore { client_name, request }),
+        }
         let url = request.success_url(&code, &self.options.issuer);
-        Ok(Decided { url, request, code: Some(digest) })
+        Ok(Approval::Given(Decided { url, request, code: Some(digest) }))
     }
 
     /// The person says no.
@@ -149,7 +192,7 @@ impl App {
         let (now, life) = (self.now(), self.options.credentials.authorization_code);
         self.store.read(|tx| {
             let code = tx.get(AUTHORIZATION_CODES, &code)?;
-            Ok(code.is_some_and(|code| code.redeemed_at.is_none() && now < code.issued_at + life))
+            Ok(code.is_some_and(|code| code.is_waiting(life, now)))
         })
     }
 

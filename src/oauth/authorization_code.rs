@@ -143,6 +143,11 @@ impl AuthorizationCode {
         Ok(Self { redeemed_at: Some(now), ..self })
     }
 
+    /// Can its client still trade it? `life` is that of codes.
+    pub fn is_waiting(&self, life: Duration, now: Timestamp) -> bool {
+        self.redeemed_at.is_none() && now < self.issued_at + life
+    }
+
     /// May the store forget it?
     pub fn is_forgettable(&self, now: Timestamp) -> bool {
         now >= self.issued_at + CODE_MEMORY

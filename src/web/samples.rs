@@ -33,6 +33,7 @@ fn samples() -> Vec<(&'static str, String)> {
         "consent-loopback": ConsentView::sample_loopback(),
         "consent-app": ConsentView::sample_app(),
         "consent-done": ConsentDoneView::sample(),
+        "consent-over": ConsentDoneView::sample_over(),
         "connect": ConnectView::sample(),
         "home": HomeView::sample(),
         "home-empty": HomeView::sample_empty(),

@@ -1,6 +1,9 @@
 //! From a client's request to a person's answer.
 
-use crate::support::{Agent, Appliance, Browser, parameter};
+use crate::support::{Agent, Appliance, Browser, callback_parameters, parameter};
+use keyward::clock::minutes;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 #[tokio::test]
 async fn an_approval_brings_code_state_and_issuer() {
@@ -105,7 +108,7 @@ async fn errors_after_that_go_to_the_client() {
     ];
     for (changes, error) in cases {
         let answer = browser.get(&appliance, &agent.authorize_path(&appliance, changes)).await.expect(303);
-        let parameters = crate::support::callback_parameters(answer.location());
+        let parameters = callback_parameters(answer.location());
         assert!(answer.location().starts_with(&agent.redirect_uri), "{}", answer.location());
         assert_eq!(parameter(&parameters, "error").as_deref(), Some(error), "{changes:?}");
         assert_eq!(parameter(&parameters, "iss").as_deref(), Some(appliance.issuer()));
@@ -170,8 +173,84 @@ async fn going_back_after_approving_shows_the_address_to_copy() {
     let page = browser.get(&appliance, &path).await.expect(200);
     let answer = browser.submit(&appliance, &page, "/authorize", &[("decision", "approve")]).await.expect(303);
     let back = browser.get(&appliance, &path).await.expect(200);
-    let code = crate::support::callback_parameters(answer.location());
+    let code = callback_parameters(answer.location());
     assert!(back.body.contains(&parameter(&code, "code").unwrap()), "the callback address is there");
     let other = browser.get(&appliance, &agent.authorize_path(&appliance, &[("state", "state-2")])).await.expect(200);
     assert!(!other.body.contains("kwc_"), "another request is asked anew");
+}
+
+#[tokio::test]
+async fn a_form_that_is_sent_twice_leads_to_the_client_and_is_one_approval() {
+    let appliance = Appliance::new();
+    let mut browser = Browser::signed_in(&appliance).await;
+    let agent = Agent::register(&appliance, "Claude Code").await;
+    let page = browser.get(&appliance, &agent.authorize_path(&appliance, &[])).await.expect(200);
+    let approve = [("decision", "approve")];
+    let (mut same, mut late) = (browser.clone(), browser.clone());
+    let (first, second) = tokio::join!(
+        browser.submit(&appliance, &page, "/authorize", &approve),
+        same.submit(&appliance, &page, "/authorize", &approve),
+    );
+    assert_eq!(first.expect(303).location(), second.location(), "whichever answer the browser shows");
+    let code = parameter(&callback_parameters(second.expect(303).location()), "code").unwrap();
+    agent.redeem(&appliance, &code).await.expect(200);
+    // Later the form is over: it makes no second grant, and its one code is shown to nobody.
+    for _ in 0..3 {
+        let answer = late.submit(&appliance, &page, "/authorize", &approve).await.expect(200);
+        assert!(answer.body.contains("You have allowed") && answer.body.contains("Claude Code"), "{}", answer.body);
+        assert!(!answer.body.contains("kwc_"), "{}", answer.body);
+    }
+    assert_eq!(appliance.app.connections(appliance.admin.id).unwrap().len(), 1);
+    let grant = appliance.app.connections(appliance.admin.id).unwrap().remove(0).grant.id;
+    appliance.app.revoke_connection(appliance.admin.id, grant).unwrap();
+    late.submit(&appliance, &page, "/authorize", &approve).await.expect(200);
+    assert!(appliance.app.connections(appliance.admin.id).unwrap().is_empty(), "nor after it was taken back");
+}
+
+#[tokio::test]
+async fn an_approval_whose_code_nobody_came_for_is_over() {
+    let appliance = Appliance::new();
+    let mut browser = Browser::signed_in(&appliance).await;
+    let agent = Agent::register(&appliance, "Claude Code").await;
+    let page = browser.get(&appliance, &agent.authorize_path(&appliance, &[])).await.expect(200);
+    browser.submit(&appliance, &page, "/authorize", &[("decision", "approve")]).await.expect(303);
+    appliance.advance(minutes(2));
+    let answer = browser.submit(&appliance, &page, "/authorize", &[("decision", "approve")]).await.expect(200);
+    assert!(answer.body.contains("connect again"), "{}", answer.body);
+    appliance.advance(minutes(28));
+    appliance.app.sweep().unwrap();
+    browser.submit(&appliance, &page, "/authorize", &[("decision", "approve")]).await.expect(400);
+}
+
+/// An address on this machine, and how many have connected to it.
+fn listener() -> (String, Arc<AtomicUsize>) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let client_id = format!("https://localhost:{}/client.json", listener.local_addr().unwrap().port());
+    let connected = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&connected);
+    std::thread::spawn(move || {
+        while let Ok((connection, _)) = listener.accept() {
+            count.fetch_add(1, Ordering::SeqCst);
+            drop(connection);
+        }
+    });
+    (client_id, connected)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_document_is_fetched_only_for_somebody_who_is_signed_in() {
+    let appliance = Appliance::new();
+    let agent = Agent::register(&appliance, "Claude Code").await;
+    let (client_id, connected) = listener();
+    let path = agent.authorize_path(&appliance, &[("client_id", &client_id)]);
+    for accept in ["text/html", "application/json"] {
+        let stranger = appliance.get(&path, &[("accept", accept)]).await.expect(303);
+        assert!(stranger.location().starts_with("/login?"), "{}", stranger.location());
+    }
+    appliance.get(&path, &[("cookie", "kw_session=v4.local.x; __Host-kw_session=v4.local.x")]).await.expect(303);
+    assert_eq!(connected.load(Ordering::SeqCst), 0, "a stranger makes this server fetch nothing");
+    let mut browser = Browser::signed_in(&appliance).await;
+    let page = browser.get(&appliance, &path).await.expect(400);
+    assert!(connected.load(Ordering::SeqCst) > 0);
+    assert!(page.body.contains("could not be fetched") && page.body.contains("Try again in a minute"), "{}", page.body);
 }

@@ -3,14 +3,15 @@
 //! `GET` changes nothing, however often it is asked. It is decided in this order: the request and its client, who is
 //! signed in, the consent page. A mistake in the request of a client that registered itself is reported to another site
 //! only for somebody who is signed in. A document client is fetched only for somebody who is signed in, so that a stranger cannot
-//! make this server fetch. `POST` takes the decision and answers 303 to the client.
+//! make this server fetch. `POST` takes the decision and answers 303 to the client; whoever approves the same form again
+//! when its code is used finds a page that says so.
 
-use crate::app::authorize::{Asked, AuthorizeError, Decided};
+use crate::app::authorize::{Approval, Asked, AuthorizeError, Decided};
 use crate::clock::{Timestamp, minutes};
 use crate::id::UserId;
 use crate::oauth::authorization::{AuthorizationQuery, AuthorizationRequest, AuthorizePageError, Prompt};
-use crate::oauth::error::ProtocolError;
 use crate::oauth::client::ClientId;
+use crate::oauth::error::ProtocolError;
 use crate::oauth::redirect_uri::RedirectUri;
 use crate::oauth::scope;
 use crate::seal::Purpose;
@@ -22,11 +23,12 @@ use crate::web::extract::{CsrfForm, SignedIn};
 use crate::web::oauth::client::{self, ClientProblem};
 use crate::web::oauth::consent::{ConsentDoneView, ConsentView, Destination, ScopeRow};
 use crate::web::oauth::respond::{json, refusal};
+use crate::web::operate::{attempt, operate};
 use crate::web::page::{FormAction, Page};
 use crate::web::respond::{LocalPath, login_path, operation_error, see_other, to_login, with_cookie};
 use crate::web::state::WebState;
 use crate::web::when::When;
-use crate::wire::{blocking, paths};
+use crate::wire::paths;
 use axum::extract::{RawQuery, State};
 use axum::http::header::ACCEPT;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
@@ -85,8 +87,7 @@ pub async fn get(
     let approved = approved_before(&state, &asked.request, &headers);
     if let Some(callback) = approved.filter(|callback| callback.user == signed_in.user.id) {
         let code = callback.code;
-        let waiting = blocking::run(&state.app, move |app| app.is_code_waiting(code)).await;
-        if waiting.map_err(IntoResponse::into_response)?.map_err(|error| operation_error(&error))? {
+        if operate(&state, move |app| app.is_code_waiting(code)).await? {
             return Ok(done_page(&asked, callback, now));
         }
     }
@@ -115,12 +116,18 @@ pub async fn post(
     CsrfForm(form): CsrfForm<DecisionForm>,
 ) -> Result<Response, Response> {
     let (session, user) = (signed_in.session.id, signed_in.user.id);
-    let decided = blocking::run(&state.app, move |app| match form.decision {
+    let decided = attempt(&state, move |app| match form.decision {
         Decision::Approve => app.approve(session, user, &form.request),
-        Decision::Deny => app.deny(session, &form.request),
+        Decision::Deny => app.deny(session, &form.request).map(Approval::Given),
     });
-    let decided = decided.await.map_err(IntoResponse::into_response)?;
-    let Decided { url, request, code } = decided.map_err(|error| authorize_error(&state, error, &headers))?;
+    let decided = decided.await?.map_err(|error| authorize_error(&state, error, &headers))?;
+    let Decided { url, request, code } = match decided {
+        Approval::Given(decided) => decided,
+        Approval::GivenBefore { client_name, request } => {
+            let destination = destination(request.redirect_uri());
+            return Ok(Page::new(ConsentDoneView { client_name, destination, callback: None }).into_response());
+        }
+    };
     let response = see_other(&url);
     let on_this_machine = request.redirect_uri().is_loopback() || request.redirect_uri().is_private_use();
     let Some(code) = code.filter(|_| on_this_machine) else { return Ok(response) };
@@ -134,8 +141,7 @@ pub async fn post(
 
 async fn consent_page(state: &WebState, signed_in: &SignedIn, asked: &Asked, raw: &str) -> Result<Response, Response> {
     let (user, client_id) = (signed_in.user.id, asked.client.id.clone());
-    let connections = blocking::run(&state.app, move |app| app.connections(user)).await;
-    let connections = connections.map_err(IntoResponse::into_response)?.map_err(|error| operation_error(&error))?;
+    let connections = operate(state, move |app| app.connections(user)).await?;
     let redirect_uri = asked.request.redirect_uri();
     let before = connections.iter().map(|connection| &connection.grant).find(|grant| {
         grant.client == client_id
@@ -163,8 +169,7 @@ fn done_page(asked: &Asked, callback: Callback, now: Timestamp) -> Response {
     let view = ConsentDoneView {
         client_name: asked.client.display_name().to_owned(),
         destination: destination(asked.request.redirect_uri()),
-        callback_url: callback.url,
-        works_until: When::new(callback.works_until, now),
+        callback: Some((callback.url, When::new(callback.works_until, now))),
     };
     Page::new(view).into_response()
 }
@@ -252,11 +257,6 @@ fn client_problem(problem: ClientProblem, client: &ClientId, headers: &HeaderMap
     if !accepts_html(headers) {
         return json(StatusCode::BAD_REQUEST, &ProtocolError::invalid_client(error.to_string()));
     }
-}
-
-fn accepts_html(headers: &HeaderMap) -> bool {
-    headers.get(ACCEPT).and_then(|value| value.to_str().ok()).is_some_and(|accept| accept.contains("text/html"))
-}
     let (happened, advice) = if error.is_documents_fault() {
         let happened =
             format!("The application describes itself at {client}, but that description is not right: {error}.");
@@ -271,6 +271,11 @@ fn accepts_html(headers: &HeaderMap) -> bool {
         (happened, advice)
     };
     ErrorView::new(StatusCode::BAD_REQUEST, "This application is not known here", &happened, advice).into_response()
+}
+
+fn accepts_html(headers: &HeaderMap) -> bool {
+    headers.get(ACCEPT).and_then(|value| value.to_str().ok()).is_some_and(|accept| accept.contains("text/html"))
+}
 
 fn sentence(text: &str) -> String {
     let mut characters = text.chars();

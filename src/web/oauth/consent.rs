@@ -55,7 +55,7 @@ pub struct ScopeRow {
 }
 
 /// `GET /authorize` with a request that this browser has just approved: the person came back with the Back button,
-/// because the client was not reached.
+/// because the client was not reached. Also `POST /authorize` with a form that was approved before: then without address.
 #[derive(Template)]
 #[template(path = "oauth/consent_done.html")]
 pub struct ConsentDoneView {
@@ -63,10 +63,8 @@ pub struct ConsentDoneView {
     pub client_name: String,
     /// Where the code was sent.
     pub destination: Destination,
-    /// The whole callback address with code and state.
-    pub callback_url: String,
-    /// Until when the code in it works.
-    pub works_until: When,
+    /// The whole callback address with code and state, and until when the code in it works; if it still does.
+    pub callback: Option<(String, When)>,
 }
 
 #[cfg(test)]
@@ -116,12 +114,18 @@ impl ConsentDoneView {
         Self {
             client_name: "Claude Code".to_owned(),
             destination: Destination::Loopback("localhost:53124".to_owned()),
-            callback_url: format!(
-                "http://localhost:53124/callback?code=kwc_{}&state={}&iss=https%3A%2F%2Fmcp.example.org",
-                "c".repeat(43),
-                "s".repeat(43)
-            ),
-            works_until: When::sample(50),
+            callback: Some((
+                format!(
+                    "http://localhost:53124/callback?code=kwc_{}&state={}&iss=https%3A%2F%2Fmcp.example.org",
+                    "c".repeat(43),
+                    "s".repeat(43)
+                ),
+                When::sample(50),
+            )),
         }
+    }
+
+    pub(crate) fn sample_over() -> Self {
+        Self { callback: None, ..Self::sample() }
     }
 }
