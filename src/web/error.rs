@@ -184,5 +184,9 @@ mod tests {
         assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
         assert_eq!(response.headers()[RETRY_AFTER], "8");
         assert_eq!(ErrorView::not_found().into_response().status(), StatusCode::NOT_FOUND);
+        let busy = ErrorView::busy().into_response();
+        assert_eq!(busy.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(busy.headers()[RETRY_AFTER], "2");
+        assert_eq!(busy.headers()[axum::http::header::CONTENT_TYPE], "text/html; charset=utf-8");
     }
 }

@@ -70,6 +70,9 @@ const HOMES: [(&str, Home); 39] = [
     ("rustix", In(&["store", "gateway"])),
 ];
 
+/// Where an operation is run so that the answer to being busy is JSON; everywhere else in `web` it is a page.
+const ANSWERS_PROGRAMS: [&str; 5] = ["client.rs", "introspect.rs", "register.rs", "revoke.rs", "token.rs"];
+
 /// A source file without its comments and tests.
 struct Source {
     path: PathBuf,
@@ -78,6 +81,22 @@ struct Source {
     /// How many modules it lies below the crate's root.
     depth: usize,
     lines: Vec<String>,
+}
+
+#[test]
+fn a_person_who_comes_when_much_is_going_on_reads_a_page() {
+    let wrong: Vec<_> = sources()
+        .into_iter()
+        .filter(|source| source.module == "web" && !source.path.ends_with("web/operate.rs"))
+        .filter(|source| {
+            let name = source.path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            !(source.path.parent().is_some_and(|folder| folder.ends_with("web/oauth"))
+                && ANSWERS_PROGRAMS.contains(&name))
+        })
+        .filter(|source| source.lines.iter().any(|line| line.contains("blocking::run")))
+        .map(|source| source.path)
+        .collect();
+    assert!(wrong.is_empty(), "use web::operate, which makes a page of being busy: {wrong:?}");
 }
 
 #[test]

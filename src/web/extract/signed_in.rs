@@ -8,9 +8,9 @@ use crate::id::SessionId;
 use crate::seal::Purpose;
 use crate::web::cookies::CookieKind;
 use crate::web::error::ErrorView;
-use crate::web::respond::{operation_error, to_login};
+use crate::web::operate::operate;
+use crate::web::respond::to_login;
 use crate::web::state::WebState;
-use crate::wire::blocking;
 use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
@@ -37,8 +37,7 @@ impl SignedIn {
 
     async fn find(parts: &Parts, state: &WebState) -> Result<Option<Self>, Response> {
         let Some(id) = session_id(parts, state) else { return Ok(None) };
-        let found = blocking::run(&state.app, move |app| app.session(id)).await.map_err(IntoResponse::into_response)?;
-        let found = found.map_err(|error| operation_error(&error))?;
+        let found = operate(state, move |app| app.session(id)).await?;
         Ok(found.map(|(session, user)| Self { session, user }))
     }
 }

@@ -5,7 +5,8 @@ use crate::oauth::client_authentication::{AuthenticatedClient, Authentication, C
 use crate::oauth::document_url::DocumentUrl;
 use crate::oauth::error::{ErrorCode, ProtocolError};
 use crate::oauth::form::OAuthForm;
-use crate::web::oauth::respond::{bad_body, busy, refusal, uses_header};
+use crate::web::oauth::respond::{bad_body, refusal, uses_header};
+use crate::web::operate::operate;
 use crate::web::state::WebState;
 use crate::wire::document_fetch::FetchError;
 use crate::wire::{blocking, body, paths};
@@ -90,7 +91,7 @@ fn unavailable(error: blocking::Busy) -> ProtocolError {
 pub enum ClientProblem {
     /// Its metadata document cannot be had or is not acceptable.
     Document(FetchError),
-    /// Something that is answered as it is.
+    /// An error page that is answered as it is.
     Answer(Response),
 }
 
@@ -98,9 +99,7 @@ pub enum ClientProblem {
 /// document is now. `None` if it is not known.
 pub async fn find(state: &WebState, id: &ClientId) -> Result<Option<Client>, ClientProblem> {
     let key = id.clone();
-    let stored = blocking::run(&state.app, move |app| app.client(&key)).await;
-    let stored = stored.map_err(|error| ClientProblem::Answer(busy(error)))?;
-    let stored = stored.map_err(|error| ClientProblem::Answer(crate::web::respond::operation_error(&error)))?;
+    let stored = operate(state, move |app| app.client(&key)).await.map_err(ClientProblem::Answer)?;
     let Some(url) = id.document_url() else { return Ok(stored) };
     if let Some(pinned) = stored.filter(|client| client.created_by.is_some()) {
         return Ok(Some(pinned));
