@@ -63,7 +63,7 @@ impl LastUsed {
 /// Who says that a client is what it claims to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Vouched {
-    /// This host publishes the client's metadata document.
+    /// This host, with its port if that is not the usual one, publishes the client's metadata document.
     ByHost(String),
     /// An admin registered it here.
     ByAdmin,
@@ -76,7 +76,10 @@ impl Vouched {
     pub fn of(id: &ClientId, kind: Option<ClientKind>) -> Self {
         match (id.document_url(), kind) {
             (Some(url), _) => {
-                let host = url::Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned));
+                let host = url::Url::parse(url).ok().and_then(|url| {
+                    let host = url.host_str()?;
+                    Some(url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
+                });
                 host.map_or(Self::Nobody, Self::ByHost)
             }
             (None, Some(ClientKind::Admin)) => Self::ByAdmin,
@@ -101,5 +104,22 @@ impl Frame {
 impl LastUsed {
     pub(crate) fn sample() -> Self {
         Self { at: When::sample(-180), address: "203.0.113.7".to_owned(), client: "claude-code/2.1.4 (cli)".to_owned() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_vouches_with_its_port_unless_that_is_the_usual_one() {
+        for (url, host) in [
+            ("https://claude.ai/oauth/client.json", "claude.ai"),
+            ("https://claude.ai:443/oauth/client.json", "claude.ai"),
+            ("https://localhost:8443/client.json", "localhost:8443"),
+        ] {
+            let id = ClientId::parse(url).unwrap();
+            assert_eq!(Vouched::of(&id, Some(ClientKind::Document)), Vouched::ByHost(host.to_owned()), "{url}");
+        }
     }
 }
