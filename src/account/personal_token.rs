@@ -129,6 +129,13 @@ impl PersonalToken {
         }
     }
 
+    /// Whether its owner should think of a new one: it ends within `notice`, and of its life less than a quarter is left, so
+    /// that a token for a week is not old when it is made.
+    pub fn ends_within(&self, notice: Duration, now: Timestamp) -> bool {
+        let left = self.expires_at.since(now);
+        self.state(now) == TokenState::Live && left <= notice && left < self.expires_at.since(self.created_at) / 4
+    }
+
     /// When it ended, if it has.
     pub fn ended_at(&self, now: Timestamp) -> Option<Timestamp> {
         self.revoked_at.or_else(|| (now >= self.expires_at).then_some(self.expires_at))

@@ -1,4 +1,7 @@
 //! How does a page tell the time? As people do, "3 minutes ago", with the exact moment for whoever points at it.
+//!
+//! What is past is rounded down, as people count their age; what lies ahead goes to the nearest unit, so that a token for a
+//! week says "in 7 days" when it has just been made.
 
 use crate::clock::Timestamp;
 use askama::filters::HtmlSafe;
@@ -7,6 +10,8 @@ use std::fmt;
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
+const YEAR: u64 = 365 * DAY;
+const MONTH: u64 = YEAR / 12;
 
 /// A moment, ready to print: displays as a `<time>` element.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +28,7 @@ impl When {
         let words = match (ahead, ago) {
             (0, 0..30) => "just now".to_owned(),
             (0, ago) => format!("{} ago", span(ago)),
-            (ahead, _) => format!("in {}", span(ahead)),
+            (ahead, _) => format!("in {}", nearest_span(ahead)),
         };
         let seconds = i64::try_from(at.unix_seconds()).unwrap_or(i64::MAX);
         Self { at: jiff::Timestamp::from_second(seconds).unwrap_or(jiff::Timestamp::MAX), words }
@@ -32,6 +37,13 @@ impl When {
     /// "3 minutes ago".
     pub fn words(&self) -> &str {
         &self.words
+    }
+
+    /// The minute in UTC from which the moment is over, as a `<time>` element: "14:05 UTC".
+    pub fn minute(&self) -> impl HtmlSafe + use<> {
+        let seconds = self.at.as_second();
+        let next = seconds + (-seconds).rem_euclid(60);
+        Minute(jiff::Timestamp::from_second(next).unwrap_or(self.at))
     }
 
     /// The day in UTC: "23 November 2026".
@@ -55,6 +67,38 @@ impl fmt::Display for When {
 /// Holds nothing that anybody typed.
 impl HtmlSafe for When {}
 
+struct Minute(jiff::Timestamp);
+
+impl fmt::Display for Minute {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(at) = self;
+        let (machine, exact) = (at.strftime("%FT%TZ"), at.strftime("%-d %B %Y, %T UTC"));
+        write!(f, r#"<time datetime="{machine}" title="{exact}">{}</time>"#, at.strftime("%H:%M UTC"))
+    }
+}
+
+/// Holds nothing that anybody typed.
+impl HtmlSafe for Minute {}
+
+/// A length of time in its largest unit, rounded to the nearest: "7 days" for a minute less.
+fn nearest_span(seconds: u64) -> String {
+    let nearest = |unit: u64| (seconds + unit / 2) / unit;
+    let (count, unit) = if seconds < MINUTE {
+        (seconds, "second")
+    } else if nearest(MINUTE) < 60 {
+        (nearest(MINUTE), "minute")
+    } else if nearest(HOUR) < 24 {
+        (nearest(HOUR), "hour")
+    } else if nearest(DAY) < 60 {
+        (nearest(DAY), "day")
+    } else if nearest(MONTH) < 24 && nearest(MONTH) != 12 {
+        (nearest(MONTH), "month")
+    } else {
+        (nearest(YEAR), "year")
+    };
+    in_words(count, unit)
+}
+
 /// A length of time in its largest unit, rounded down: "3 minutes".
 pub fn span(seconds: u64) -> String {
     let (count, unit) = match seconds {
@@ -65,6 +109,10 @@ pub fn span(seconds: u64) -> String {
         _ if seconds < 365 * DAY => (seconds / (30 * DAY), "month"),
         _ => (seconds / (365 * DAY), "year"),
     };
+    in_words(count, unit)
+}
+
+fn in_words(count: u64, unit: &str) -> String {
     format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
 }
 
@@ -82,6 +130,7 @@ impl When {
 mod tests {
     use super::*;
     use crate::clock::{days, hours, minutes};
+    use std::time::Duration;
 
     #[test]
     fn times_are_told_in_words_and_exactly() {
@@ -95,6 +144,16 @@ mod tests {
             (now - days(800), "2 years ago"),
             (now + minutes(1), "in 1 minute"),
             (now + days(365), "in 1 year"),
+            (now + Duration::from_secs(59), "in 59 seconds"),
+            (now + days(1) - minutes(1), "in 1 day"),
+            (now + hours(1) - Duration::from_secs(1), "in 1 hour"),
+            (now + days(7) - Duration::from_secs(1), "in 7 days"),
+            (now + days(30) - minutes(10), "in 30 days"),
+            (now + days(90) - minutes(10), "in 3 months"),
+            (now + days(360), "in 1 year"),
+            (now + days(366), "in 1 year"),
+            (now + days(548), "in 18 months"),
+            (now + days(730) - minutes(1), "in 2 years"),
         ];
         for (at, words) in told {
             assert_eq!(When::new(at, now).words(), words);
@@ -105,6 +164,12 @@ mod tests {
         );
         assert_eq!(When::new(now, now).day(), "23 November 2026");
         assert_eq!(When::new(now, now).form_day(), "2026-11-23");
+        assert_eq!(
+            When::new(now, now).minute().to_string(),
+            r#"<time datetime="2026-11-23T02:14:00Z" title="23 November 2026, 02:14:00 UTC">02:14 UTC</time>"#
+        );
+        let whole = When::new(now + Duration::from_secs(40), now).minute().to_string();
+        assert!(whole.contains("02:14:00 UTC"), "a whole minute stays: {whole}");
     }
 
     #[test]

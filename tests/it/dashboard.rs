@@ -79,7 +79,19 @@ async fn a_token_lives_as_long_as_was_chosen() {
         assert!(refused.body.contains("value=\"refused\""), "the rest of the form is kept");
     }
     let list = browser.get(&appliance, TOKENS).await.expect(200);
-    assert_eq!(list.body.matches("expires soon").count(), 1, "a week is soon");
+    assert!(
+        list.body.contains(">in 7 days<") && list.body.contains(">in 30 days<"),
+        "not a minute was rounded to a day"
+    );
+    assert_eq!(list.body.matches("expires soon").count(), 0, "nothing that was made just now");
+    appliance.advance(days(5) + hours(7));
+    let list = browser.get(&appliance, TOKENS).await.expect(200);
+    assert_eq!(list.body.matches("expires very soon").count(), 1, "three quarters of the week are over");
+    appliance.advance(days(10));
+    browser.get(&appliance, TOKENS).await.expect(200);
+    appliance.advance(days(7) + hours(12));
+    let list = browser.get(&appliance, TOKENS).await.expect(200);
+    assert_eq!(list.body.matches("expires soon").count(), 1, "of the thirty days too");
 }
 
 #[tokio::test]
@@ -372,12 +384,12 @@ async fn home_tells_the_address_and_the_counts() {
     create(&appliance, &mut browser, &[("name", "Week"), ("expiry", "7")]).await.expect(200);
     Agent::register(&appliance, "Cursor").await.connect(&appliance, &mut browser).await;
     let page = browser.get(&appliance, "/dashboard").await.expect(200);
-    for part in [
-        "http://127.0.0.1:8080/mcp",
-        "<span class=\"tally-count\">2</span>",
-        "1 expires within 14 days",
-        "claude mcp add",
-    ] {
+    assert!(!page.body.contains("1 expires soon"), "it was made just now");
+    appliance.advance(days(6));
+    let page = browser.get(&appliance, "/dashboard").await.expect(200);
+    for part in
+        ["http://127.0.0.1:8080/mcp", "<span class=\"tally-count\">2</span>", "1 expires soon", "claude mcp add"]
+    {
         assert!(page.body.contains(part), "{part}");
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::access::GuardedServer;
 use crate::account::personal_token::TokenState;
-use crate::clock::days;
 use crate::web::dashboard::Frame;
+use crate::web::dashboard::personal_tokens::SOON;
 use crate::web::extract::SignedIn;
 use crate::web::notice::Done;
 use crate::web::operate::operate;
@@ -25,7 +25,7 @@ pub struct HomeView {
     pub servers: Vec<ServerCard>,
     /// Personal tokens that work now.
     pub personal_tokens: usize,
-    /// Of these, how many expire within 14 days.
+    /// Of these, how many expire soon.
     pub expiring_soon: usize,
     /// Connected apps.
     pub connections: usize,
@@ -49,13 +49,13 @@ pub async fn get(State(state): State<WebState>, signed_in: SignedIn, notice: Don
     let user = signed_in.user.id;
     let own = operate(&state, move |app| Ok((app.personal_tokens(user)?, app.connections(user)?.len())));
     let (tokens, connections) = own.await?;
-    let soon = state.app.now() + days(14);
+    let now = state.app.now();
     let live = || tokens.iter().filter(|entry| entry.state == TokenState::Live);
     let view = HomeView {
         frame: Frame::new(&state, &signed_in, notice),
         servers: state.app.live().servers().iter().map(|server| ServerCard::of(server)).collect(),
         personal_tokens: live().count(),
-        expiring_soon: live().filter(|entry| entry.token.expires_at <= soon).count(),
+        expiring_soon: live().filter(|entry| entry.token.ends_within(SOON, now)).count(),
         connections,
     };
     Ok(Page::new(view).into_response())

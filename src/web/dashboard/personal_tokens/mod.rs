@@ -20,6 +20,10 @@ use crate::clock::{Timestamp, days};
 use crate::id::TokenId;
 use crate::web::dashboard::{LastUsed, server_title};
 use crate::web::when::When;
+use std::time::Duration;
+
+/// A token that ends within this time, and of whose life less than a quarter is left, expires soon.
+pub(super) const SOON: Duration = days(14);
 
 /// One personal token.
 #[derive(Debug, Clone)]
@@ -45,9 +49,9 @@ pub struct TokenRow {
 pub enum TokenState {
     /// It works.
     Active,
-    /// It works for 14 days at most.
+    /// It works for 14 days at most, and the most of its life is over.
     ExpiresSoon,
-    /// It works for 3 days at most.
+    /// The same, and for 3 days at most.
     ExpiresVerySoon,
     /// Its time is over.
     Expired,
@@ -90,8 +94,8 @@ impl TokenState {
                 Self::Revoked(When::new(token.revoked_at.unwrap_or(token.expires_at), now))
             }
             personal_token::TokenState::Expired => Self::Expired,
-            personal_token::TokenState::Live if token.expires_at <= now + days(3) => Self::ExpiresVerySoon,
-            personal_token::TokenState::Live if token.expires_at <= now + days(14) => Self::ExpiresSoon,
+            personal_token::TokenState::Live if token.ends_within(days(3), now) => Self::ExpiresVerySoon,
+            personal_token::TokenState::Live if token.ends_within(SOON, now) => Self::ExpiresSoon,
             personal_token::TokenState::Live => Self::Active,
         }
     }
