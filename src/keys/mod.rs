@@ -19,6 +19,6 @@ mod jwks;
 pub use jwks::{JWKS_MAX_AGE, Jwk, Jwks};
 pub use key_ring::{KeyRefusal, KeyRing, KeyRingError, VerificationKey};
 pub use rotation::{Change, FirstState, MIN_PUBLISH_AHEAD, RotationPolicy, RotationRefusal, Step};
-pub use rotation::{carry_out, condemn, plan, rotate_now};
+pub use rotation::{carry_out, condemn, plan, rotatable_from, rotate_now};
 pub use signer::{ActiveSigner, Signature};
 pub use signing_key::{KeyState, NotThisKeysSecret, SigningKey};

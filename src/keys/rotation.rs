@@ -126,6 +126,14 @@ pub fn rotate_now(keys: &[SigningKey], now: Timestamp, policy: &RotationPolicy) 
     }
 }
 
+/// From when [`rotate_now`] is possible; `None` if it is now.
+pub fn rotatable_from(keys: &[SigningKey], now: Timestamp, policy: &RotationPolicy) -> Option<Timestamp> {
+    match rotate_now(keys, now, policy) {
+        Err(RotationRefusal::NextTooYoung { wait }) => Some(now + wait),
+        Err(RotationRefusal::NoSuchKey(_)) | Ok(_) => None,
+    }
+}
+
 /// Condemns the key `id`, for ever. If it signs, the next key takes over at once and a new next key is made.
 pub fn condemn(keys: &[SigningKey], id: KeyId) -> Result<Vec<Step>, RotationRefusal> {
     let key = keys.iter().find(|key| key.id == id).ok_or(RotationRefusal::NoSuchKey(id))?;

@@ -50,6 +50,7 @@ fn samples() -> Vec<(&'static str, String)> {
         "connection-revoke": ConnectionRevokeView::sample(),
         "connections-revoke-all": ConnectionsRevokeAllView::sample(),
         "signing-keys": SigningKeysView::sample(),
+        "signing-keys-fresh": SigningKeysView::sample_fresh(),
         "signing-key-condemn": CondemnKeyView::sample(),
         "clients": ClientsView::sample(),
         "clients-empty": ClientsView::sample_empty(),

@@ -5,6 +5,7 @@ use keyward::account::personal_token::{Reach, TokenState};
 use keyward::clock::{Clock, Timestamp, days, hours, minutes};
 use keyward::entropy::OsEntropy;
 use keyward::id::{GrantId, KeyId, TokenId};
+use keyward::web::when::When;
 
 const TOKENS: &str = "/dashboard/api-keys";
 const NEW_TOKEN: &str = "/dashboard/api-keys/new";
@@ -305,9 +306,14 @@ async fn signing_keys_are_rotated_and_condemned_by_hand() {
     let first = appliance.app.live().keys().signer().id();
     let rotate = "/dashboard/signing-keys/rotate";
     let list = browser.get(&appliance, "/dashboard/signing-keys").await.expect(200);
+    let hour = When::new(appliance.clock.now() + hours(1), appliance.clock.now()).minute().to_string();
+    assert!(list.body.contains(&format!("possible from {hour}")), "{}", list.body);
+    assert!(list.body.contains("<button type=\"submit\" disabled"), "{}", list.body);
     let early = browser.submit(&appliance, &list, rotate, &[]).await.expect(409);
     assert!(early.body.contains("has not been published for long enough"), "{}", early.body);
-    appliance.advance(hours(2));
+    appliance.advance(hours(1));
+    let list = browser.get(&appliance, "/dashboard/signing-keys").await.expect(200);
+    assert!(!list.body.contains("possible from") && !list.body.contains(" disabled"), "{}", list.body);
     let rotated = browser.submit(&appliance, &list, rotate, &[]).await.expect(303);
     let list = browser.get(&appliance, rotated.location()).await.expect(200);
     for part in ["next", "active", "retired", &first.to_string()] {

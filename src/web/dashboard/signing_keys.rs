@@ -5,7 +5,7 @@ use crate::app::error::OperationError;
 use crate::app::signing_keys::SigningKeyEntry;
 use crate::clock::Timestamp;
 use crate::id::KeyId;
-use crate::keys::KeyState;
+use crate::keys::{self, KeyState};
 use crate::web::dashboard::Frame;
 use crate::web::error::ErrorView;
 use crate::web::extract::{Admin, Confirmed, CsrfForm, PathId};
@@ -33,6 +33,8 @@ pub struct SigningKeysView {
     pub rotate_every_days: u64,
     /// When that happens next.
     pub next_rotation: Option<When>,
+    /// From when one may rotate by hand, if not now.
+    pub rotatable_from: Option<When>,
     /// Where the public keys are published.
     pub jwks_url: String,
 }
@@ -80,6 +82,8 @@ pub async fn get(State(state): State<WebState>, Admin(admin): Admin, notice: Don
     let entries = operate(&state, App::signing_key_entries).await?;
     let (now, options) = (state.app.now(), state.app.options());
     let rotate_every = options.rotation.rotate_every;
+    let keys: Vec<_> = entries.iter().map(|entry| entry.key.clone()).collect();
+    let rotatable_from = keys::rotatable_from(&keys, now, &options.rotation);
     let active_since = entries.iter().find_map(|entry| match entry.key.state {
         KeyState::Active { since } => Some(since),
         _ => None,
@@ -89,6 +93,7 @@ pub async fn get(State(state): State<WebState>, Admin(admin): Admin, notice: Don
         keys: entries.into_iter().map(|entry| KeyRow::of(entry, now)).collect(),
         rotate_every_days: rotate_every.as_secs() / 86_400,
         next_rotation: active_since.map(|since| When::new(since + rotate_every, now)),
+        rotatable_from: rotatable_from.map(|from| When::new(from, now)),
         jwks_url: options.issuer.join(paths::JWKS),
     };
     Ok(Page::new(view).into_response())
@@ -184,7 +189,16 @@ impl SigningKeysView {
             ],
             rotate_every_days: 90,
             next_rotation: Some(When::sample(86_400 * 70)),
+            rotatable_from: None,
             jwks_url: "https://mcp.example.org/.well-known/jwks.json".to_owned(),
+        }
+    }
+
+    pub(crate) fn sample_fresh() -> Self {
+        Self {
+            keys: vec![KeyRow::sample(KeyRowState::Next, 0), KeyRow::sample(KeyRowState::Active, 0)],
+            rotatable_from: Some(When::sample(3_000)),
+            ..Self::sample()
         }
     }
 }
