@@ -245,6 +245,13 @@ impl Settings {
             registration_body: size("limits.registration_body", given.registration_body, Size::kib(2), Size::kib(64))?,
             header_bytes: size("limits.header_bytes", given.header_bytes, Size::kib(8), Size::mib(1))?,
             connections: between("limits.connections", given.connections, 1, 1_000_000)?,
+            connections_per_address: between(
+                "limits.connections_per_address",
+                given.connections_per_address,
+                1,
+                1_000_000,
+            )?,
+            idle_timeout: span("limits.idle_timeout", given.idle_timeout, Span::seconds(10), Span::hours(1))?,
             header_read_timeout: span(
                 "limits.header_read_timeout",
                 given.header_read_timeout,

@@ -92,6 +92,8 @@ sections! {
         registration_body: Size = Size::kib(8),
         header_bytes: Size = Size::kib(32),
         connections: usize = 2048,
+        connections_per_address: usize = 512,
+        idle_timeout: Span = Span::minutes(3),
         header_read_timeout: Span = Span::seconds(10),
         request_timeout: Span = Span::seconds(30),
         operations_parallel: usize = 32,

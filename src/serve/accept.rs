@@ -1,9 +1,12 @@
 //! How do connections come in, and how do they end? HTTP/1.1 and HTTP/2 in the clear, for a proxy that terminates TLS.
 //!
-//! Invariants: at most [`Limits::connections`] are open; one that does not send the head of a request in time is closed,
-//! whatever it sends instead; on a stop nothing new is accepted, requests in flight get their answer, and after
+//! Invariants: at most [`Limits::connections`] are open, and of one address no more than [`Peers`] admits; one that does not
+//! send the head of a request in time is closed, whatever it sends instead, and so is one that rests for too long
+//! (`activity`); on a stop nothing new is accepted, requests in flight get their answer, and after
 //! [`GRACE`] the rest is cut off.
 
+use crate::serve::activity::{Activity, Answering, Verdict, Watched};
+use crate::serve::peers::{PeerPlace, Peers};
 use crate::wire::client_address::PeerAddress;
 use crate::wire::limits::Limits;
 use axum::Router;
@@ -16,7 +19,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -61,7 +63,13 @@ impl BoundSocket {
 }
 
 /// Accepts connections and serves `router` on them until `stop` is done, then winds up.
-pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: impl Future<Output = ()>) {
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    limits: Limits,
+    peers: Arc<Peers>,
+    stop: impl Future<Output = ()>,
+) {
     let places = Arc::new(Semaphore::new(limits.connections));
     let (stopping, watch_stop) = watch::channel(false);
     let connections = Connections { builder: builder(&limits), router, limits, watch_stop };
@@ -72,7 +80,8 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: 
             accepted = accept(&listener, &places) => accepted,
         };
         let Some((stream, peer, place)) = accepted else { continue };
-        tokio::spawn(connections.serve(stream, peer, place));
+        let Some(peer_place) = peers.admit(peer.ip()) else { continue };
+        tokio::spawn(connections.serve(stream, peer, (place, peer_place)));
     }
     drop(listener);
     stopping.send_replace(true);
@@ -102,7 +111,7 @@ fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(limits.header_read_timeout)
+        .header_read_timeout(None)
         .max_buf_size(limits.header_bytes)
         .max_headers(100);
     builder
@@ -128,30 +137,30 @@ impl Connections {
         &self,
         stream: TcpStream,
         peer: SocketAddr,
-        place: OwnedSemaphorePermit,
+        places: (OwnedSemaphorePermit, PeerPlace),
     ) -> impl Future<Output = ()> + Send + 'static {
         let builder = self.builder.clone();
         let router = self.router.clone();
-        let first_head_by = self.limits.header_read_timeout;
+        let limits = self.limits;
         let mut watch_stop = self.watch_stop.clone();
         async move {
-            let _place = place;
+            let _places = places;
             // Failure leaves small answers slower, nothing else.
             let _ = stream.set_nodelay(true);
-            let spoke = Arc::new(AtomicBool::new(false));
+            let activity = Activity::new();
             let service = hyper::service::service_fn({
-                let spoke = Arc::clone(&spoke);
+                let activity = activity.clone();
                 move |request: hyper::Request<Incoming>| {
-                    spoke.store(true, Ordering::Relaxed);
+                    let in_flight = activity.begin(request.version());
                     let mut request = request.map(Body::new);
                     request.extensions_mut().insert(PeerAddress(peer));
-                    router.clone().call(request)
+                    let answer = router.clone().call(request);
+                    async move { answer.await.map(|answer| answer.map(|body| Answering::new(body, in_flight))) }
                 }
             });
+            let stream = Watched { stream, activity: activity.clone() };
             let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
-            // hyper's own limit on the head begins only when it knows the version of HTTP.
-            let mut first_head = pin!(tokio::time::sleep(first_head_by));
-            let mut waits_for_first_head = true;
+            let mut look = pin!(tokio::time::sleep(limits.header_read_timeout));
             let mut winding_up = false;
             loop {
                 tokio::select! {
@@ -161,11 +170,17 @@ impl Connections {
                         }
                         return;
                     }
-                    () = &mut first_head, if waits_for_first_head => {
-                        waits_for_first_head = false;
-                        if !spoke.load(Ordering::Relaxed) {
-                            return;
-                        }
+                    () = &mut look => {
+                        let wait = match activity.judge(&limits) {
+                            Verdict::Wait(wait) => wait,
+                            Verdict::WindUp if !winding_up => {
+                                winding_up = true;
+                                connection.as_mut().graceful_shutdown();
+                                limits.header_read_timeout
+                            }
+                            Verdict::WindUp | Verdict::Cut => return,
+                        };
+                        look.as_mut().reset(tokio::time::Instant::now() + wait);
                     }
                     _ = watch_stop.wait_for(|stopping| *stopping), if !winding_up => {
                         winding_up = true;
@@ -180,6 +195,7 @@ impl Connections {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::client_address::TrustedProxies;
     use axum::Extension;
     use axum::routing::get;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -213,7 +229,8 @@ mod tests {
         let address = socket.address();
         let listener = socket.listen().unwrap();
         let (stop, stopped) = oneshot::channel();
-        let ended = tokio::spawn(serve(listener, router, limits, async move {
+        let peers = Peers::new(limits.connections_per_address, TrustedProxies::default());
+        let ended = tokio::spawn(serve(listener, router, limits, peers, async move {
             let _ = stopped.await;
         }));
         Running { address, stop, ended, answer, begun }
@@ -256,6 +273,72 @@ mod tests {
             assert!(!answer.contains("200"), "{answer}");
         }
         assert!(exchange(running.address, &request("/peer", "")).await.contains("200 OK"));
+    }
+
+    /// Sends a request on a connection that is kept, and reads the answer's head and body.
+    async fn ask(stream: &mut TcpStream, path: &str) -> String {
+        stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n").as_bytes()).await.unwrap();
+        let mut answer = vec![0; 4096];
+        let read = stream.read(&mut answer).await.unwrap_or(0);
+        String::from_utf8_lossy(&answer[..read]).into_owned()
+    }
+
+    /// How long it takes until the other side closes.
+    async fn until_closed(stream: &mut TcpStream) -> Duration {
+        let begun = tokio::time::Instant::now();
+        let mut rest = Vec::new();
+        let _ = tokio::time::timeout(Duration::from_secs(5), stream.read_to_end(&mut rest)).await.expect("an end");
+        begun.elapsed()
+    }
+
+    #[tokio::test]
+    async fn a_connection_may_rest_between_requests_but_not_within_a_head_and_not_for_ever() {
+        let idle_timeout = Duration::from_millis(1_500);
+        let running = start(Limits { idle_timeout, ..quick() });
+        let mut stream = TcpStream::connect(running.address).await.unwrap();
+        for _ in 0..3 {
+            assert!(ask(&mut stream, "/peer").await.contains("200 OK"), "after a rest of more than a head may take");
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+        stream.write_all(b"GET /peer HTTP/1.1\r\nhost").await.unwrap();
+        assert!(until_closed(&mut stream).await < Duration::from_millis(900), "half a head");
+
+        let mut stream = TcpStream::connect(running.address).await.unwrap();
+        assert!(ask(&mut stream, "/peer").await.contains("200 OK"));
+        let rested = until_closed(&mut stream).await;
+        assert!(rested > Duration::from_millis(1_200) && rested < Duration::from_secs(4), "{rested:?}");
+    }
+
+    #[tokio::test]
+    async fn a_request_in_flight_is_no_rest() {
+        let running = start(Limits { idle_timeout: Duration::from_millis(200), ..quick() });
+        let in_flight = tokio::spawn({
+            let address = running.address;
+            async move {
+                let mut stream = TcpStream::connect(address).await.unwrap();
+                ask(&mut stream, "/slow").await
+            }
+        });
+        running.begun.notified().await;
+        tokio::time::sleep(Duration::from_millis(800)).await;
+        running.answer.notify_one();
+        assert!(in_flight.await.unwrap().contains("slow answer"));
+    }
+
+    #[tokio::test]
+    async fn http2_that_rests_is_told_goodbye_and_closed() {
+        let running = start(Limits { idle_timeout: Duration::from_millis(600), ..quick() });
+        let stream = TcpStream::connect(running.address).await.unwrap();
+        let handshake = hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream));
+        let (mut sender, connection) = handshake.await.unwrap();
+        let connection = tokio::spawn(connection);
+        for _ in 0..3 {
+            let request = hyper::Request::get(format!("http://{}/peer", running.address)).body(Body::empty()).unwrap();
+            assert_eq!(sender.send_request(request).await.unwrap().status(), 200);
+            tokio::time::sleep(Duration::from_millis(250)).await;
+        }
+        let ended = tokio::time::timeout(Duration::from_secs(5), connection).await.expect("an end").unwrap();
+        assert!(ended.is_ok(), "as the protocol wants: {ended:?}");
     }
 
     #[tokio::test]

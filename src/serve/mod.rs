@@ -5,8 +5,10 @@
 //! uses are written after the last request was answered.
 
 pub mod accept;
+mod activity;
 mod error;
 mod health;
+pub mod peers;
 mod stop;
 
 pub use error::ServeError;
@@ -30,6 +32,7 @@ use crate::wire::limits::answer_in_time;
 use accept::BoundSocket;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
+use peers::Peers;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -108,7 +111,8 @@ impl Appliance {
             let upkeep = Upkeep::start(&app, config.upkeep);
             ready();
             tracing::info!(%address, public_url = %config.public_url, "serving");
-            accept::serve(listener, router, config.limits, stop.wait()).await;
+            let peers = Peers::new(config.limits.connections_per_address, config.trusted_proxies.clone());
+            accept::serve(listener, router, config.limits, peers, stop.wait()).await;
             upkeep.stop().await;
             tokio::task::spawn_blocking(move || app.close()).await.map_err(io::Error::other)??;
             Ok(())

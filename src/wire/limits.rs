@@ -19,6 +19,10 @@ pub struct Limits {
     pub header_bytes: usize,
     /// Connections at once; more wait to be accepted.
     pub connections: usize,
+    /// Of these, connections from one address at once; more are closed. This machine and trusted proxies may have all.
+    pub connections_per_address: usize,
+    /// Longest time without a request on a connection that has had one.
+    pub idle_timeout: Duration,
     /// Longest time for the head of a request to arrive.
     pub header_read_timeout: Duration,
     /// Longest time from a request's head to the answer's head, streams of MCP servers apart.
@@ -35,6 +39,8 @@ impl Default for Limits {
             registration_body: 8 * 1024,
             header_bytes: 32 * 1024,
             connections: 2048,
+            connections_per_address: 512,
+            idle_timeout: Duration::from_mins(3),
             header_read_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(30),
             http2_streams: 100,
