@@ -1,9 +1,10 @@
 //! What does `keyward demo` show? A whole Keyward in memory, on loopback, with a user, a token and everything to paste.
 
+use crate::account::password::readable_password;
 use crate::account::user::User;
 use crate::app::personal_tokens::{Made, NewPersonalToken};
 use crate::config::Loaded;
-use crate::entropy::{Entropy, OsEntropy, random_bytes};
+use crate::entropy::OsEntropy;
 use crate::id::TokenId;
 use crate::serve::{Appliance, ServeError, StopWhen};
 use crate::wire::{paths, snippets};
@@ -98,19 +99,10 @@ impl fmt::Display for Seeded {
     }
 }
 
-/// 75 random bits in letters and digits that are hard to confuse, in groups of five.
-pub(crate) fn readable_password(entropy: &dyn Entropy) -> String {
-    const LETTERS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
-    let bytes: [u8; 15] = random_bytes(entropy);
-    let letters: Vec<char> = bytes.iter().map(|byte| char::from(LETTERS[usize::from(byte & 31)])).collect();
-    letters.chunks(5).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join("-")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::config::{Given, load};
-    use crate::entropy::SeededEntropy;
 
     fn appliance(flags: &[(&'static str, &str)]) -> Appliance {
         let flags = flags.iter().map(|(key, text)| (*key, (*text).to_owned())).collect();
@@ -143,14 +135,6 @@ mod tests {
         let live = appliance.app().live();
         let verified = live.verifier().verify(&seeded.personal_token, &keys, live.revoked(), appliance.app().now());
         assert!(verified.is_ok(), "the token works");
-    }
-
-    #[test]
-    fn passwords_are_readable_and_new_each_time() {
-        let entropy = SeededEntropy::new(1);
-        let password = readable_password(&entropy);
-        assert_eq!((password.len(), password.matches('-').count()), (17, 2));
-        assert_ne!(password, readable_password(&entropy));
     }
 
     #[test]

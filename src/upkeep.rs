@@ -87,7 +87,7 @@ async fn run(app: Arc<App>, duty: Duty, mut watch_stop: watch::Receiver<()>) {
         let app = Arc::clone(&app);
         let problem = match tokio::task::spawn_blocking(move || (duty.work)(&app)).await {
             Ok(Ok(())) => None,
-            Ok(Err(error)) => Some(describe(&error)),
+            Ok(Err(error)) => Some(error.with_causes()),
             Err(panicked) => Some(panicked.to_string()),
         };
         match &problem {
@@ -99,10 +99,4 @@ async fn run(app: Arc<App>, duty: Duty, mut watch_stop: watch::Receiver<()>) {
         }
         fails = problem.is_some();
     }
-}
-
-/// The error with its causes.
-fn describe(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    std::iter::once(error.to_string()).chain(causes.map(ToString::to_string)).collect::<Vec<_>>().join(": ")
 }

@@ -100,6 +100,14 @@ impl fmt::Debug for PasswordHash {
     }
 }
 
+/// A password to hand to somebody: 75 random bits in letters and digits that are hard to confuse, in groups of five.
+pub fn readable_password(entropy: &dyn Entropy) -> String {
+    const LETTERS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+    let bytes: [u8; 15] = random_bytes(entropy);
+    let letters: Vec<char> = bytes.iter().map(|byte| char::from(LETTERS[usize::from(byte & 31)])).collect();
+    letters.chunks(5).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join("-")
+}
+
 fn argon2() -> Argon2<'static> {
     let params = Params::new(MEMORY_KIB, PASSES, LANES, None).expect("the parameters are constants within range");
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
@@ -122,6 +130,15 @@ mod tests {
         assert!(!hash.verify(&"x".repeat(MAX_PASSWORD + 1)));
         assert!(!hash.is_outdated());
         assert_eq!(format!("{hash:?}"), "PasswordHash");
+    }
+
+    #[test]
+    fn passwords_are_readable_and_new_each_time() {
+        let entropy = SeededEntropy::new(1);
+        let password = readable_password(&entropy);
+        assert_eq!((password.len(), password.matches('-').count()), (17, 2));
+        assert_ne!(password, readable_password(&entropy));
+        assert!(NewPassword::parse(&password, "ada").is_ok());
     }
 
     #[test]

@@ -35,6 +35,12 @@ impl OperationError {
     pub fn invalid(why: impl std::fmt::Display) -> Self {
         Self::Invalid(format!("{why}"))
     }
+
+    /// The text with what is behind it, for whoever runs the server.
+    pub fn with_causes(&self) -> String {
+        let causes = std::iter::successors(std::error::Error::source(self), |cause| cause.source());
+        std::iter::once(self.to_string()).chain(causes.map(ToString::to_string)).collect::<Vec<_>>().join(": ")
+    }
 }
 
 impl From<StoreError> for OperationError {

@@ -32,7 +32,7 @@ pub enum ServeError {
         path: PathBuf,
     },
     /// The appliance cannot be opened or closed.
-    #[error("{}", with_causes(.0))]
+    #[error("{}", .0.with_causes())]
     Operation(#[from] OperationError),
     /// A demo or fixture is asked to be reachable from elsewhere.
     #[error(
@@ -59,9 +59,4 @@ fn listen_advice(cause: &io::Error) -> &'static str {
         io::ErrorKind::PermissionDenied => ". Ports below 1024 need a privilege: choose one above",
         _ => "",
     }
-}
-
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    std::iter::once(error.to_string()).chain(causes.map(ToString::to_string)).collect::<Vec<_>>().join(": ")
 }
