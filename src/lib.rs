@@ -44,6 +44,7 @@
 //! | [`mcp`] | What does the built-in MCP server answer? Whoever gets here has proved who asks |
 //! | [`gateway`] | Who may pass to a guarded server, and what are the others told? Memory only: no lock, no disk |
 //! | [`web`] | What do people and OAuth clients see? A handler is extract, one operation, render |
+//! | [`control`] | What may whoever holds the data directory ask for? One request, one function, server running or not |
 //! | [`upkeep`] | What happens on its own? Nothing that safety depends on |
 //! | [`telemetry`] | What does the log look like? Ids, never secrets |
 //! | [`config`] | How is it set up? One table of options, each put into its module's own |
@@ -59,6 +60,8 @@
 //! - Somebody connects a client: `gateway`'s challenge, [`oauth::metadata`], [`oauth::registration`] or
 //!   [`oauth::client_document`], [`oauth::authorization`], [`app::authorize`], [`app::exchange`].
 //! - A revocation: [`app::revoke`], [`store::tables::REVOCATIONS`], [`token::RevocationSet`], the next request.
+//! - `keyward tokens revoke` beside a running server: [`cli`], [`control::ask`], [`control::ControlSocket`],
+//!   [`control::perform`], and on as above.
 
 // ground: words everyone uses
 pub mod clock;
@@ -85,6 +88,7 @@ pub mod wire;
 pub mod mcp;
 pub mod gateway;
 pub mod web;
+pub mod control;
 pub mod upkeep;
 pub mod telemetry;
 pub mod config;

@@ -1,20 +1,21 @@
 //! What can whoever holds the data directory do when nobody can sign in, or a token has leaked?
 //!
-//! The command line does these on a stopped server, with no session behind them: the file system has decided who may.
+//! [`crate::control`] asks for these, with no session behind them: the file system has decided who may.
 
 use crate::account::password::NewPassword;
 use crate::account::personal_token::PersonalToken;
 use crate::account::user::{User, Username};
 use crate::app::App;
 use crate::app::error::OperationError;
+use crate::app::sign_in::remove_sessions_of;
 use crate::id::{TokenId, UserId};
 use crate::store::Reads;
 use crate::store::tables::{PERSONAL_TOKENS, USER_NAMES, USERS};
 
 impl App {
     /// Sets the password of the user called `name`; every session of theirs is over.
-    pub fn reset_password(&self, name: &str, new: &str) -> Result<UserId, OperationError> {
-        let name = Username::parse(name).map_err(OperationError::invalid)?.canonical();
+    pub fn reset_password(&self, name: &Username, new: &str) -> Result<UserId, OperationError> {
+        let name = name.canonical();
         let password = NewPassword::parse(new, &name).map_err(OperationError::invalid)?.hash(&*self.entropy);
         let now = self.now();
         let user = self.store.write(move |tx| {
@@ -23,7 +24,10 @@ impl App {
                 user.password = password;
                 user.password_set_at = now;
             })?;
-            changed.map(|()| id).ok_or(OperationError::NotFound("user"))
+            changed.ok_or(OperationError::NotFound("user"))?;
+            // Their times alone would not do where the clock was set back.
+            remove_sessions_of(tx, id)?;
+            Ok::<_, OperationError>(id)
         })?;
         tracing::warn!(user = %user, "password reset from the command line");
         Ok(user)

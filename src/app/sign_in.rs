@@ -247,7 +247,7 @@ pub(super) fn remove_session(tx: &mut WriteTx, id: SessionId) -> Result<(), Oper
     Ok(())
 }
 
-fn remove_sessions_of(tx: &mut WriteTx, user: UserId) -> Result<(), OperationError> {
+pub(super) fn remove_sessions_of(tx: &mut WriteTx, user: UserId) -> Result<(), OperationError> {
     for (_, id) in tx.keys(SESSIONS_BY_USER, Scan::prefix(&user))? {
         remove_session(tx, id)?;
     }

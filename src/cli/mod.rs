@@ -1,17 +1,18 @@
 //! What can be typed? Subcommands; each calls one function of the modules above and turns its error into a sentence.
 
-mod offline;
+mod rescue;
 
 use crate::access::ServerKind;
 use crate::config::{self, Config, Given, Loaded};
+use crate::control::{AskError, Request};
 use crate::demo;
 use crate::fixture;
 use crate::gateway::stdio::supervisor;
-use crate::serve;
-use crate::serve::ServeError;
+use crate::serve::{self, ServeError};
+use crate::store::OpenError;
 use crate::telemetry;
 use clap::{Args, Parser, Subcommand};
-use offline::{Keys, Task, Tokens, Users};
+use rescue::{Keys, Tokens, Users};
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -36,7 +37,7 @@ Examples:
   keyward check-config --config keyward.toml
       Say whether a configuration is good, and which address and URL it means.
   keyward users reset-password ada --data-dir /var/lib/keyward
-      Give ada a new password. Stop the server first.
+      Give ada a new password, whether the server runs or not.
 
 Every option of the configuration file is also an environment variable: tokens.access_token_life
 is KEYWARD_TOKENS_ACCESS_TOKEN_LIFE. Flags beat variables, variables beat the file.
@@ -50,6 +51,11 @@ const FIXTURE_HELP: &str = "\
 When clients can connect, one line of JSON on standard output has url, mcp_url, username, password,
 personal_token, signing_key (a private JWK) and pid. There are no rate limits, and there is no log
 unless KEYWARD_LOG is set.";
+
+const RESCUE_HELP: &str = "\
+Name the server by its data directory. A running server is asked over the socket `control` in it,
+and what it answers is in force at once; a stopped server's data is changed where it is. This is
+for the user who runs the server and, while it runs, for root.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -65,21 +71,24 @@ enum Command {
     Fixture(FixtureArgs),
     /// Say whether a configuration is good, without serving.
     CheckConfig(ServeArgs),
-    /// Users of a server that is stopped.
+    /// Users, whether the server runs or not.
+    #[command(after_help = RESCUE_HELP)]
     Users {
         #[command(subcommand)]
         task: Users,
         #[command(flatten)]
         data: DataArgs,
     },
-    /// Personal tokens of a server that is stopped.
+    /// Personal tokens, whether the server runs or not.
+    #[command(after_help = RESCUE_HELP)]
     Tokens {
         #[command(subcommand)]
         task: Tokens,
         #[command(flatten)]
         data: DataArgs,
     },
-    /// Signing keys of a server that is stopped.
+    /// Signing keys, whether the server runs or not.
+    #[command(after_help = RESCUE_HELP)]
     Keys {
         #[command(subcommand)]
         task: Keys,
@@ -144,6 +153,28 @@ struct FixtureArgs {
     config: Option<PathBuf>,
 }
 
+/// Why a command has failed.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    /// It cannot be begun or ended.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    /// A running server does not answer.
+    #[error(transparent)]
+    Ask(#[from] AskError),
+    /// What was asked for is not done; the sentence says why.
+    #[error("{0}")]
+    Refused(String),
+    /// The data is locked, and whoever has locked it does not listen.
+    #[error("{in_use}. Nothing was done: {unheard}. If a server is starting or stopping, try again in a moment")]
+    OutOfReach {
+        /// Who has locked it.
+        in_use: OpenError,
+        /// Where nobody listens.
+        unheard: AskError,
+    },
+}
+
 /// Runs what the command line asks for.
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
@@ -162,15 +193,15 @@ pub fn run() -> ExitCode {
     }
 }
 
-fn execute(command: Command, variables: Vec<(String, String)>, out: &mut dyn Write) -> Result<(), ServeError> {
+fn execute(command: Command, variables: Vec<(String, String)>, out: &mut dyn Write) -> Result<(), Failure> {
     match command {
-        Command::Serve(args) => serve::run(started(args.given(variables))?, out),
-        Command::Demo(args) => demo::run(started(args.given(variables))?, out),
-        Command::Fixture(args) => fixture::run(started(args.given(variables))?, out),
-        Command::CheckConfig(args) => check_config(args.given(variables), out),
-        Command::Users { task, data } => offline(Task::Users(task), data.given(variables), out),
-        Command::Tokens { task, data } => offline(Task::Tokens(task), data.given(variables), out),
-        Command::Keys { task, data } => offline(Task::Keys(task), data.given(variables), out),
+        Command::Serve(args) => Ok(serve::run(started(args.given(variables))?, out)?),
+        Command::Demo(args) => Ok(demo::run(started(args.given(variables))?, out)?),
+        Command::Fixture(args) => Ok(fixture::run(started(args.given(variables))?, out)?),
+        Command::CheckConfig(args) => Ok(check_config(args.given(variables), out)?),
+        Command::Users { task, data } => have_done(task, data.given(variables), out),
+        Command::Tokens { task, data } => have_done(task, data.given(variables), out),
+        Command::Keys { task, data } => have_done(task, data.given(variables), out),
         Command::Supervise { .. } => Ok(()),
     }
 }
@@ -185,10 +216,8 @@ fn started(given: Given) -> Result<Loaded, ServeError> {
     Ok(loaded)
 }
 
-fn offline(task: Task, given: Given, out: &mut dyn Write) -> Result<(), ServeError> {
-    let app = serve::open_stopped(started(given)?)?;
-    task.run(&app, out)?;
-    Ok(app.close()?)
+fn have_done(task: impl Into<Request>, given: Given, out: &mut dyn Write) -> Result<(), Failure> {
+    rescue::run(&task.into(), started(given)?, out)
 }
 
 fn check_config(given: Given, out: &mut dyn Write) -> Result<(), ServeError> {

@@ -2,7 +2,7 @@
 //! wind up.
 //!
 //! The order is the point: nobody can connect before [`App::open`] has loaded every revocation, and on a stop the last
-//! uses are written after the last request was answered.
+//! uses are written after the last request was answered. The command line is heard for as long as requests are answered.
 
 pub mod accept;
 mod activity;
@@ -18,6 +18,7 @@ use crate::access::ServerDirectory;
 use crate::app::{App, Parts};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, ConfigError, Loaded};
+use crate::control::ControlSocket;
 use crate::entropy::OsEntropy;
 use crate::gateway::{self, GatewayOptions};
 use crate::secret::MasterSecret;
@@ -47,12 +48,14 @@ pub struct Appliance {
     app: Arc<App>,
     config: Config,
     socket: BoundSocket,
+    /// Whether the data directory is ours, so that the command line finds us there.
+    on_disk: bool,
 }
 
 impl Appliance {
     /// With its data on disk.
     pub fn on_disk(loaded: Loaded) -> Result<Self, ServeError> {
-        Self::open(loaded, open_data)
+        Ok(Self { on_disk: true, ..Self::open(loaded, open_data)? })
     }
 
     /// With its data in memory, gone at the end of the process.
@@ -69,7 +72,7 @@ impl Appliance {
         let config = Config::new(loaded, socket.address())?;
         let (store, master) = store(&config)?;
         let app = open_app(&config, store, master)?;
-        Ok(Self { app: Arc::new(app), config, socket })
+        Ok(Self { app: Arc::new(app), config, socket, on_disk: false })
     }
 
     /// The operations.
@@ -95,7 +98,7 @@ impl Appliance {
 
     /// Serves until `stop`; calls `ready` when clients can connect.
     pub fn run(self, stop: StopWhen, ready: impl FnOnce()) -> Result<(), ServeError> {
-        let Self { app, config, socket } = self;
+        let Self { app, config, socket, on_disk } = self;
         blocking::set_options(config.blocking);
         let threads = config.blocking.operations + config.blocking.password_hashing + FURTHER_THREADS;
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -109,10 +112,14 @@ impl Appliance {
             let listener = socket.listen().map_err(|cause| ServeError::Address { address, cause })?;
             let stop = stop.watch()?;
             let upkeep = Upkeep::start(&app, config.upkeep);
+            let control = if on_disk { listen_for_commands(&app, &config) } else { None };
             ready();
             tracing::info!(%address, public_url = %config.public_url, "serving");
             let peers = Peers::new(config.limits.connections_per_address, config.trusted_proxies.clone());
             accept::serve(listener, router, config.limits, peers, stop.wait()).await;
+            if let Some(control) = control {
+                control.close().await;
+            }
             upkeep.stop().await;
             tokio::task::spawn_blocking(move || app.close()).await.map_err(io::Error::other)??;
             Ok(())
@@ -122,16 +129,20 @@ impl Appliance {
     }
 }
 
+/// A server without this socket still serves; only the command line must wait until it is stopped.
+fn listen_for_commands(app: &Arc<App>, config: &Config) -> Option<ControlSocket> {
+    let opened = ControlSocket::open(app, &config.data_dir);
+    opened.inspect_err(|error| tracing::warn!("{error}")).ok()
+}
+
 /// The operations on the data of a server that is stopped; nobody can connect.
-pub fn open_stopped(loaded: Loaded) -> Result<App, ServeError> {
-    let address = loaded.settings.listen_address()?;
-    let config = Config::new(loaded, address)?;
+pub fn open_stopped(config: &Config) -> Result<App, ServeError> {
     // A directory that was misspelt is not made.
     if !std::fs::read_dir(&config.data_dir).is_ok_and(|mut entries| entries.next().is_some()) {
-        return Err(ServeError::NoData { path: config.data_dir });
+        return Err(ServeError::NoData { path: config.data_dir.clone() });
     }
-    let (store, master) = open_data(&config)?;
-    open_app(&config, store, master)
+    let (store, master) = open_data(config)?;
+    open_app(config, store, master)
 }
 
 fn open_data(config: &Config) -> Result<(Store, MasterSecret), ServeError> {

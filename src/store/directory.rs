@@ -6,6 +6,8 @@
 //! | `instance` | the instance id, as in the database: shows that neither was swapped or lost |
 //! | `master.key` | the master secret, unless it comes from the configuration |
 //!
+//! A running server also has its socket `control` there.
+//!
 //! Invariants: an existing installation is opened whole or not at all, and nothing is ever made in place of a part that
 //! is missing. A first start that is cut off at any moment leaves a directory in which the next one succeeds: database
 //! and instance file are made under other names and get their own when both are on the disk.

@@ -34,7 +34,7 @@ const HOMES: [(&str, Home); 39] = [
     ("sha2", In(&["entropy", "secret", "oauth", "web"])),
     ("subtle", In(&["secret", "oauth", "store", "web"])),
     ("thiserror", Anywhere),
-    ("zeroize", In(&["secret", "seal", "oauth", "account", "keys", "store"])),
+    ("zeroize", In(&["secret", "seal", "oauth", "account", "keys", "store", "control"])),
     ("base64", Anywhere),
     // domain
     ("arc_swap", In(&["token", "app", "mcp"])),
@@ -61,13 +61,13 @@ const HOMES: [(&str, Home); 39] = [
     ("rustls", In(&["wire", "gateway"])),
     ("serde_html_form", In(&["web"])),
     ("strsim", In(&["config"])),
-    ("tokio", In(&["wire", "mcp", "gateway", "web", "upkeep", "serve", "demo", "fixture", "cli"])),
+    ("tokio", In(&["wire", "mcp", "gateway", "web", "control", "upkeep", "serve", "demo", "fixture", "cli"])),
     ("toml", In(&["config"])),
     ("tower", In(&["wire", "mcp", "gateway", "web", "serve"])),
     ("tracing", Anywhere),
     ("tracing_subscriber", In(&["telemetry"])),
     ("webpki_roots", In(&["wire", "gateway"])),
-    ("rustix", In(&["store", "gateway"])),
+    ("rustix", In(&["store", "gateway", "control"])),
 ];
 
 /// Where an operation is run so that the answer to being busy is JSON; everywhere else in `web` it is a page.
