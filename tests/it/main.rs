@@ -11,6 +11,7 @@ mod authorize;
 mod bad_input;
 mod client_keys;
 mod commands;
+mod control;
 mod dashboard;
 mod gateway;
 mod key_rotation;

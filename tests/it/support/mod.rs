@@ -4,8 +4,10 @@ mod agent;
 mod appliance;
 mod browser;
 mod html;
+mod served;
 
 pub use agent::{Agent, Grant, Pkce, call, callback_parameters, parameter};
 pub use appliance::{Answer, Appliance};
 pub use browser::Browser;
 pub use html::post_forms;
+pub use served::{Person, Served, free_address, make_token, set_up};
