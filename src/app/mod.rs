@@ -72,7 +72,7 @@ pub struct AppOptions {
     pub registration: RegistrationPolicy,
     /// The verifier's leeway and cache.
     pub verifier: VerifierOptions,
-    /// Wrong passwords and other attempts are slowed; off only in a fixture.
+    /// Wrong passwords, registrations and refreshes in a loop are slowed; off only in a fixture.
     pub rate_limits: bool,
 }
 

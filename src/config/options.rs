@@ -66,7 +66,7 @@ pub const OPTIONS: &[OptionDoc] = &[
     option("limits.request_timeout", "\"30s\"", "Longest time to an answer, streams of MCP servers apart."),
     option("limits.operations_parallel", "32", "Operations on the store at once."),
     option("limits.password_hashing_parallel", "2", "Passwords hashed at once; each takes 19 MiB and a core for some milliseconds."),
-    option("limits.rate_limits", "true", "Whether guessing and registering are slowed down per account and address. Switch it off in tests only."),
+    option("limits.rate_limits", "true", "Whether guessing is slowed down per account and address, registering, and refreshing in a loop. Switch it off in tests only."),
 ];
 
 /// Every option of a server: `[servers.NAME]` in the file, where NAME is the server's. Only the file has them.

@@ -27,6 +27,10 @@ const ROWS: &[(&str, &[&str])] = &[
         "refresh ignored a revoked consent",
         &["a_revoked_connection_refreshes_no_more", "a_removed_client_has_nothing_left"],
     ),
+    (
+        "a client that refreshed in a loop filled the store",
+        &["a_loop_of_refreshes_is_slowed_and_ends_nothing", "a_loop_of_refreshes_is_slowed_and_a_race_is_not"],
+    ),
     // Registration and clients
     (
         "an unknown client was stuck on an HTML page for ever",
@@ -97,6 +101,13 @@ const ROWS: &[(&str, &[&str])] = &[
         &[
             "errors_before_client_and_redirect_fit_together_never_redirect",
             "an_address_that_was_not_registered_is_never_answered",
+        ],
+    ),
+    (
+        "one consent gave many grants, and a double click gave an error",
+        &[
+            "a_form_that_is_sent_twice_leads_to_the_client_and_is_one_approval",
+            "an_approval_whose_code_nobody_came_for_is_over",
         ],
     ),
     (
@@ -190,6 +201,18 @@ const ROWS: &[(&str, &[&str])] = &[
         &["special_addresses_are_refused", "a_host_that_leads_inside_is_not_connected_to"],
     ),
     ("the address changed between check and connection", &["a_name_that_changes_its_address_gains_nothing"]),
+    (
+        "a client URL made the server fetch for anybody",
+        &["a_client_document_is_fetched_only_for_somebody_who_is_signed_in"],
+    ),
+    (
+        "connections were kept open without an end, or cut between two requests",
+        &[
+            "a_connection_may_rest_between_requests_but_not_within_a_head_and_not_for_ever",
+            "http2_that_rests_is_told_goodbye_and_closed",
+            "one_address_takes_so_many_places_and_no_other_is_hurt",
+        ],
+    ),
     // Start
     (
         "a missing or damaged database led back to set-up",
