@@ -136,9 +136,9 @@ async fn a_client_that_registers_again_is_kept_until_its_person_has_decided() {
     let mut browser = Browser::signed_in(&appliance).await;
     let first = appliance.post_json("/register", &metadata("Claude"), &[]).await.expect(201).json();
     appliance.advance(hours(24) - minutes(1));
-    let again = appliance.post_json("/register", &metadata("Claude"), &[]).await.expect(201).json();
-    assert_eq!(again["client_id"], first["client_id"]);
-    assert_eq!(again["client_id_issued_at"], first["client_id_issued_at"]);
+    let second = appliance.post_json("/register", &metadata("Claude"), &[]).await.expect(201).json();
+    assert_eq!(second["client_id"], first["client_id"]);
+    assert_eq!(second["client_id_issued_at"], first["client_id_issued_at"]);
     appliance.advance(hours(21));
     appliance.app.sweep().unwrap();
     assert_eq!(appliance.app.clients().unwrap().0.len(), 1, "its person may be on the way");
