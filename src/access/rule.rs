@@ -46,6 +46,14 @@ pub enum RuleError {
         /// Why.
         why: NotAUsername,
     },
+    /// The most for a name that no user can have.
+    #[error("“{name}” is no user name: {why}")]
+    MostUser {
+        /// As written.
+        name: String,
+        /// Why.
+        why: NotAUsername,
+    },
     /// A list of users without any.
     #[error("the list of users is empty, so nobody could use the server; leave it out for every user")]
     NoUsers,
@@ -91,6 +99,28 @@ pub enum RuleError {
     RepeatedMost(String),
 }
 
+impl RuleError {
+    /// In which part of a rule's settings it is.
+    pub const fn part(&self) -> &'static str {
+        match self {
+            Self::User { .. } | Self::NoUsers => "users",
+            Self::Scope { .. }
+            | Self::TakenScope(_)
+            | Self::TooManyScopes
+            | Self::NoTools(_)
+            | Self::Pattern { .. } => "scopes",
+            Self::MostUser { .. } | Self::UnknownMost { .. } | Self::RepeatedMost(_) => "most",
+        }
+    }
+
+    fn in_most(self) -> Self {
+        match self {
+            Self::User { name, why } => Self::MostUser { name, why },
+            other => other,
+        }
+    }
+}
+
 impl Default for AccessRule {
     fn default() -> Self {
         Self::widest(Vec::new())
@@ -125,7 +155,7 @@ impl AccessRule {
             rule.users = Some(names);
         }
         for (user, scopes) in most {
-            let name = canonical(user)?;
+            let name = canonical(user).map_err(RuleError::in_most)?;
             let scopes = rule.read_most(user, scopes)?;
             match rule.most.binary_search_by(|(own, _)| own.as_str().cmp(&name)) {
                 Ok(_) => return Err(RuleError::RepeatedMost(user.to_owned())),
@@ -144,7 +174,6 @@ impl AccessRule {
 
     fn read_most(&self, user: &str, scopes: &[String]) -> Result<ScopeSet, RuleError> {
         for name in scopes {
-            Scope::parse(name).map_err(|why| RuleError::Scope { name: name.clone(), why })?;
             if !self.scopes.contains(name) {
                 let (user, scope) = (user.to_owned(), name.clone());
                 return Err(RuleError::UnknownMost { user, scope, known: self.scopes.clone() });
@@ -303,10 +332,14 @@ mod tests {
             (parse(None, &[], &[("ben", &["files"])]), "the most for ben names the scope files, which this server"),
             (parse(None, &[], &[("ben", &["offline_access"])]), "which this server does not have; it has mcp mcp:read"),
             (parse(None, &[], &[("ben", &["mcp"]), ("Ben", &["mcp"])]), "is given twice"),
+            (parse(None, &[], &[("b n", &["mcp"])]), "“b n” is no user name"),
         ] {
             let text = wrong.unwrap_err().to_string();
             assert!(text.contains(told), "{text}");
         }
+        let part = |wrong: Result<AccessRule, RuleError>| wrong.unwrap_err().part();
+        assert_eq!(part(parse(Some(&["b n"]), &[], &[])), "users");
+        assert_eq!(part(parse(None, &[], &[("b n", &["mcp"])])), "most");
     }
 
     #[test]

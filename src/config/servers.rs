@@ -138,11 +138,11 @@ impl Section<'_> {
     }
 
     fn rule(&self, settings: &ServerSettings) -> Result<AccessRule, ConfigError> {
-        // Until rules are kept, a server that asks for one does not start, rather than being open to everybody.
-        if settings.users.is_some() || !settings.scopes.is_empty() || !settings.most.is_empty() {
-            return Err(self.wrong("users", "and scopes and most are not kept yet"));
-        }
-        Ok(AccessRule::default())
+        let users = settings.users.as_ref().map(|users| users.iter().map(String::as_str));
+        let scopes = settings.scopes.iter().map(|(scope, tools)| (scope.as_str(), tools.as_slice()));
+        let most = settings.most.iter().map(|(user, scopes)| (user.as_str(), scopes.as_slice()));
+        AccessRule::parse(users, scopes, most)
+            .map_err(|problem| self.wrong(problem.part(), format!("is not good: {problem}")))
     }
 
     /// Refuses what is set beside its own kind.

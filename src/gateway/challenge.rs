@@ -6,7 +6,7 @@
 //! or exactly what a refused operation needs. Where no token would help there is no challenge. The body is a JSON-RPC error
 //! with a sentence for people. Nothing here repeats what a stranger sent.
 
-use crate::access::GuardedServer;
+use crate::access::{GuardedServer, InsufficientScope};
 use crate::gateway::admit::Refusal;
 use crate::mcp::RpcError;
 use crate::oauth::metadata::resource_metadata_url;
@@ -39,6 +39,11 @@ pub(super) fn answer(server: &GuardedServer, refusal: &Refusal, query: Option<&s
         response.headers_mut().insert(WWW_AUTHENTICATE, value);
     }
     response
+}
+
+/// The challenge to a message that needs another token than the one it came with.
+pub(super) fn insufficient_scope(server: &GuardedServer, lack: &InsufficientScope) -> Option<HeaderValue> {
+    HeaderValue::try_from(challenge(server, Some(INSUFFICIENT_SCOPE), &lack.to_string(), &lack.needed)).ok()
 }
 
 /// `sentence` has only characters that may stand in a header's quotation marks.
@@ -95,7 +100,7 @@ fn has_token(query: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::access::{InsufficientScope, ServerKind, ServerName};
+    use crate::access::{ServerKind, ServerName};
     use crate::id::UserId;
     use crate::oauth::issuer::Issuer;
     use crate::token::RevokedBy;
@@ -157,6 +162,7 @@ mod tests {
             "Bearer error=\"insufficient_scope\", error_description=\"The token lacks a scope; this needs: files:write \
              mcp:read\", {METADATA}, scope=\"files:write mcp:read\""
         );
+        assert_eq!(insufficient_scope(&server(), &lack).unwrap(), told);
         assert_eq!(answered(&Refusal::Scope(lack), None), (403, told));
     }
 

@@ -4,16 +4,32 @@
 //! | --- | --- |
 //! | `router` | What happens to a request for a server's URL, in which order? |
 //! | `admit` | Does its token open this server? |
+//! | `post` | Which body is read at all, and how? |
+//! | `decide` | May what it says go on? |
+//! | `catalogue` | Which tools say that they change nothing? |
+//! | `call` | What goes on to a server that is not built in? |
+//! | `tool_list` | What does an answer to `tools/list` show, and what of it may this token see? |
+//! | `sse` | Where does one event of a stream end, and what is its data? |
+//! | `list_filter` | How does an answer with a list of tools reach its client? |
+//! | `change_watch` | Has a server said that its tools have changed? |
 //! | `challenge` | What does a client read that may not pass? |
 //! | `cors` | Which pages in a browser may call, and what may they see? |
 //! | `error` | What is told that is no question of rights? |
 //! | [`stdio`] | How do many clients reach a program on its standard input and output? |
 
 mod admit;
+mod call;
+mod catalogue;
 mod challenge;
+mod change_watch;
 mod cors;
+mod decide;
 mod error;
+mod list_filter;
+mod post;
 mod router;
 pub mod stdio;
+mod sse;
+mod tool_list;
 
 pub use router::{ConnectPage, GatewayOptions, router};

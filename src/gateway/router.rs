@@ -4,22 +4,31 @@
 //! 2. A browser that asks before it sends (CORS) and a person who opens the URL are answered without a token.
 //! 3. [`admit`] decides, whatever the method, before host, origin, body or anything else counts.
 //! 4. Host and origin (DNS rebinding).
-//! 5. What stands behind the server answers.
+//! 5. What a POST says is read and decided about, message by message ([`super::decide`]).
+//! 6. What stands behind the server answers; lists of tools are filtered on their way back.
 
 use crate::access::{GuardedServer, ServerKind};
 use crate::app::App;
 use crate::gateway::admit::admit;
-use crate::gateway::{challenge, cors, error};
-use crate::mcp::BuiltinServer;
+use crate::gateway::call::{self, Call};
+use crate::gateway::catalogue::Catalogue;
+use crate::gateway::change_watch::Watched;
+use crate::gateway::decide::{ListAsked, Passed};
+use crate::gateway::list_filter::{self, ListFilter};
+use crate::gateway::{challenge, cors, error, post};
+use crate::mcp::{Asker, BuiltinServer, Era, Posted, RpcError, Unfit};
 use crate::wire::host_check::{HostPolicy, OriginPolicy};
 use crate::wire::paths;
 use axum::Router;
+use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
-use axum::http::header::{ACCEPT, AUTHORIZATION, ORIGIN};
-use axum::http::{HeaderMap, Method};
+use axum::http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, ORIGIN};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use std::sync::Arc;
+
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// The page for a person who opens a server's URL in a browser.
 pub type ConnectPage = fn(&GuardedServer) -> Response;
@@ -36,17 +45,19 @@ pub struct GatewayOptions {
 }
 
 #[derive(Debug)]
-struct Gateway {
-    app: Arc<App>,
+pub(super) struct Gateway {
+    pub(super) app: Arc<App>,
     options: GatewayOptions,
     connect_page: ConnectPage,
     builtin: BuiltinServer,
+    pub(super) catalogue: Arc<Catalogue>,
 }
 
 /// The routes of all guarded servers, now and later: `/mcp` and whatever lies below.
 pub fn router(app: &Arc<App>, options: GatewayOptions, connect_page: ConnectPage) -> Router {
-    let builtin = BuiltinServer::new(Arc::clone(app), options.max_body);
-    let gateway = Arc::new(Gateway { app: Arc::clone(app), options, connect_page, builtin });
+    let builtin = BuiltinServer::new(Arc::clone(app));
+    let catalogue = Arc::default();
+    let gateway = Arc::new(Gateway { app: Arc::clone(app), options, connect_page, builtin, catalogue });
     Router::new()
         .route(paths::MCP, any(answer))
         .route("/mcp/", any(answer))
@@ -87,8 +98,71 @@ impl Gateway {
             return error::foreign_origin(foreign).into_response();
         }
         match &server.kind {
-            ServerKind::Builtin => self.builtin.answer(&asker, &parts.method, &parts.headers, body).await,
-            ServerKind::Http(_) | ServerKind::Stdio(_) => error::no_server().into_response(),
+            ServerKind::Builtin => match BuiltinServer::refuse(&parts.method, &parts.headers) {
+                Some(refusal) => refusal,
+                None => self.post(&asker, parts.headers, body).await,
+            },
+            ServerKind::Http(_) | ServerKind::Stdio(_) => match parts.method {
+                Method::POST => self.post(&asker, parts.headers, body).await,
+                Method::GET | Method::DELETE => match Passed::without_messages(&asker) {
+                    Ok(passed) => {
+                        self.pass_on(&asker, Call::new(parts.method, parts.headers, Bytes::new(), passed)).await
+                    }
+                    Err(denied) => RpcError::http(StatusCode::FORBIDDEN, denied.to_string()).into_response(),
+                },
+                _ => call::wrong_method(),
+            },
+        }
+    }
+
+    /// Messages: read once, decided about one by one, and only then answered here or behind.
+    async fn post(&self, asker: &Asker, headers: HeaderMap, body: Body) -> Response {
+        let bytes = match post::read(&headers, body, self.options.max_body).await {
+            Ok(bytes) => bytes,
+            Err(error) => return error.into_response(),
+        };
+        let mut posted = match Posted::read(&headers, &bytes) {
+            Ok(posted) => posted,
+            Err(Unfit { error, id }) => return error.to_response(id),
+        };
+        let passed = match self.decide(asker, &headers, &mut posted).await {
+            Ok(passed) => passed,
+            Err(answer) => return answer,
+        };
+        if matches!(asker.server.kind, ServerKind::Builtin) {
+            return self.builtin.answer(asker, &posted).await;
+        }
+        drop(posted);
+        self.pass_on(asker, Call::new(Method::POST, headers, bytes, passed)).await
+    }
+
+    /// Passes a call on, and what comes back: lists of tools through the filter, all else as it is.
+    async fn pass_on(&self, asker: &Asker, mut call: Call) -> Response {
+        // A stream that is taken up again (2025-11-25, resumability) may repeat a list.
+        let resumed = call.method == Method::GET && call.headers.contains_key(LAST_EVENT_ID);
+        let list = match &call.passed().list {
+            Some(list) => Some(list.clone()),
+            None => resumed.then_some(ListAsked { era: Era::Legacy, id: None, first: None }),
+        };
+        if list.is_some() {
+            call.headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        }
+        let mut response = self.forward(asker, call).await;
+        if list_filter::is_stream(response.headers()) {
+            let (server, catalogue) = (asker.server.name.clone(), Arc::clone(&self.catalogue));
+            response = response.map(|body| Body::new(Watched::new(body, server, catalogue)));
+        }
+        let Some(ListAsked { era, id, first }) = list else { return response };
+        let (app, asker, catalogue) = (Arc::clone(&self.app), asker.clone(), Arc::clone(&self.catalogue));
+        ListFilter { app, asker, era, id, first, catalogue }.filter(response).await
+    }
+
+    /// Has a server answer that is not built in.
+    pub(super) async fn forward(&self, asker: &Asker, call: Call) -> Response {
+        match &asker.server.kind {
+            ServerKind::Builtin | ServerKind::Http(_) | ServerKind::Stdio(_) => {
+                Call::refuse(&call.body, &error::no_server())
+            }
         }
     }
 }

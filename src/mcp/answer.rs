@@ -55,8 +55,19 @@ pub(super) fn append(out: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {
     serde_json::to_writer(out, value).expect("plain data serialises, and a vector takes it");
 }
 
+/// The answers to a batch; 202 if none of its messages gets one.
+pub fn batch(status: StatusCode, answers: &[Vec<u8>]) -> Response {
+    if answers.is_empty() {
+        return accepted();
+    }
+    let mut body = vec![b'['];
+    body.extend(answers.join(&b','));
+    body.push(b']');
+    json(status, body)
+}
+
 /// A response with a JSON body.
-pub(super) fn json(status: StatusCode, body: Vec<u8>) -> Response {
+pub fn json(status: StatusCode, body: Vec<u8>) -> Response {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -131,20 +131,31 @@ pub(super) fn of_request(headers: &HeaderMap, request: &Request<'_>, head: &Head
     if version == MODERN { Ok(Era::Modern) } else { Err(RpcError::unsupported_version(&version)) }
 }
 
-/// What may be wrong with a notification because of its era; it gets no answer either way.
-pub(super) fn check_notification(headers: &HeaderMap, notification: &Notification<'_>) -> Result<(), RpcError> {
-    let head = Head::read(notification.params)?;
+/// The era of a notification, after all that may be wrong with it because of its era; it gets no answer either way.
+pub(super) fn of_notification(
+    headers: &HeaderMap,
+    notification: &Notification<'_>,
+    head: &Head<'_>,
+) -> Result<Era, RpcError> {
     let header = single(headers, &VERSION)?;
     let claim = head.meta()?.version.map(|raw| jsonrpc::string(raw.get()));
-    match (claim, header) {
+    let era = match (claim, header) {
         (Some(None), _) => {
-            Err(RpcError::invalid_meta("In params._meta, io.modelcontextprotocol/protocolVersion must be a string."))
+            let message = "In params._meta, io.modelcontextprotocol/protocolVersion must be a string.";
+            return Err(RpcError::invalid_meta(message));
         }
-        (Some(Some(version)), Some(header)) if version != header => agree(&VERSION, Some(header), &version),
-        (None, Some(header)) if !is_modern(header) => legacy(header),
-        _ => Ok(()),
-    }?;
-    agree_if_present(headers, &notification.method, &head)
+        (Some(Some(version)), header) => {
+            if header.is_some_and(|header| header != version) {
+                agree(&VERSION, header, &version)?;
+            }
+            Era::Modern
+        }
+        (None, Some(header)) if is_modern(header) => Era::Modern,
+        (None, Some(header)) => legacy(header).map(|()| Era::Legacy)?,
+        (None, None) => Era::Legacy,
+    };
+    agree_if_present(headers, &notification.method, head)?;
+    Ok(era)
 }
 
 /// What may be wrong with an answer to a request of the server's because of its headers: it has no method and no name.

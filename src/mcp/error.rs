@@ -40,7 +40,7 @@ impl RpcError {
     }
 
     /// -32601; modern clients also look at the status.
-    pub(super) fn method_not_found(era: Era, method: &str) -> Self {
+    pub fn method_not_found(era: Era, method: &str) -> Self {
         let status = match era {
             Era::Modern => StatusCode::NOT_FOUND,
             Era::Legacy => StatusCode::OK,
@@ -51,6 +51,11 @@ impl RpcError {
     /// -32602, for a method that exists.
     pub(super) fn invalid_params(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::OK, -32602, message)
+    }
+
+    /// -32602: there is no tool of this name, or none for this user (MCP 2026-07-28, tools, error handling).
+    pub fn unknown_tool(name: &str) -> Self {
+        Self::invalid_params(format!("There is no tool {}; tools/list names those there are.", quote(name)))
     }
 
     /// -32602, before the method is looked at: what every modern request must carry is missing.

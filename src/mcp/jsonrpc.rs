@@ -39,6 +39,24 @@ pub enum Message<'a> {
     Response,
 }
 
+impl<'a> Message<'a> {
+    /// The id of a request.
+    pub const fn id(&self) -> Option<Id<'a>> {
+        match self {
+            Self::Request(request) => Some(request.id),
+            Self::Notification(_) | Self::Response => None,
+        }
+    }
+
+    /// The method of a request or notification.
+    pub fn method(&self) -> Option<&str> {
+        match self {
+            Self::Request(Request { method, .. }) | Self::Notification(Notification { method, .. }) => Some(method),
+            Self::Response => None,
+        }
+    }
+}
+
 /// A request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request<'a> {
@@ -64,6 +82,11 @@ pub struct Notification<'a> {
 pub struct Id<'a>(&'a str);
 
 impl<'a> Id<'a> {
+    /// Reads the JSON of an id.
+    pub fn read(json: &'a str) -> Option<Self> {
+        id(json)
+    }
+
     /// As JSON.
     pub const fn as_json(self) -> &'a str {
         self.0

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use std::fmt;
 
 /// Reads the members called `names` of the object `json`, each as the text that it is; the others are passed over.
-pub(super) fn read<'a, const N: usize>(
+pub fn read<'a, const N: usize>(
     json: &'a str,
     names: [&str; N],
 ) -> Result<[Option<&'a RawValue>; N], serde_json::Error> {

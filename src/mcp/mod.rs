@@ -7,6 +7,7 @@
 //! | `era` | By which revision of the protocol does it speak? |
 //! | `error` | What is it told when something is wrong? |
 //! | `answer` | How does a result become bytes? |
+//! | `posted` | What does a POST say, message by message? |
 //! | `server` | What is answered to which method? |
 //! | `tools` | What can be done here? |
 //! | `names` | What do people call the token or client that asks? |
@@ -14,14 +15,17 @@
 //! *Modern* is revision 2026-07-28 (stateless requests), *legacy* are 2025-11-25, 2025-06-18 and 2025-03-26, served without
 //! sessions. Who asks is decided before anything here runs: [`Asker`] holds the proof.
 
-mod members;
+pub(crate) mod members;
 pub mod jsonrpc;
 mod era;
 mod error;
-mod answer;
+pub(crate) mod answer;
+mod posted;
 mod names;
 mod tools;
 mod server;
 
+pub use era::{Era, MODERN};
 pub use error::RpcError;
+pub use posted::{Posted, Said, Unfit};
 pub use server::{Asker, BuiltinServer};

@@ -2,20 +2,20 @@
 //!
 //! Every request stands alone: there are no sessions, no streams and nothing that the server sends by itself, so GET and
 //! DELETE have nothing to do here. Only tools are offered; whatever else the protocol knows is an unknown method.
-//! Order of checks: HTTP (method, types, size), JSON-RPC, era and headers, method, parameters.
+//! What was said is read ([`Posted`]) and decided about before; here come method and parameters.
 
-use crate::access::GuardedServer;
+use crate::access::{Effect, GuardedServer, Operation, ToolCall, shows_tool};
 use crate::app::App;
 use crate::app::live::LiveUser;
 use crate::mcp::answer;
-use crate::mcp::era::{self, Era, Head};
-use crate::mcp::error::{RpcError, quote};
-use crate::mcp::jsonrpc::{self, Incoming, Message, Params, Request, Unreadable};
+use crate::mcp::era::{self, Era};
+use crate::mcp::error::RpcError;
+use crate::mcp::jsonrpc::{Id, Message, Params, Request};
 use crate::mcp::names::Names;
+use crate::mcp::posted::{Posted, Said, Unfit};
 use crate::mcp::tools::{self, Call, ToolError, UnknownTool};
 use crate::token::VerifiedToken;
 use crate::wire::body;
-use axum::body::Body;
 use axum::http::header::{ACCEPT, ALLOW, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::Response;
@@ -45,85 +45,73 @@ pub struct Asker {
 pub struct BuiltinServer {
     app: Arc<App>,
     names: Names,
-    max_body: usize,
 }
 
 impl BuiltinServer {
-    /// A server that takes bodies of up to `max_body` bytes.
-    pub fn new(app: Arc<App>, max_body: usize) -> Self {
-        Self { app, names: Names::new(), max_body }
+    /// A server over `app`.
+    pub fn new(app: Arc<App>) -> Self {
+        Self { app, names: Names::new() }
     }
 
-    /// Answers an admitted request.
-    pub async fn answer(&self, asker: &Asker, method: &Method, headers: &HeaderMap, body: Body) -> Response {
-        if let Some(refusal) = check_http(method, headers) {
-            return refusal;
-        }
-        let body = match body::read(headers, body, self.max_body).await {
-            Ok(body) => body,
-            Err(problem) => return RpcError::http(problem.status(), problem.to_string()).to_response(None),
-        };
-        match jsonrpc::parse(&body) {
-            Ok(Incoming::One(Message::Request(request))) => match self.answer_to(asker, headers, &request).await {
-                Ok(result) => answer::json(StatusCode::OK, result),
-                Err(error) => error.to_response(Some(request.id)),
-            },
-            Ok(Incoming::One(Message::Notification(notification))) => era::check_notification(headers, &notification)
-                .map_or_else(|error| error.to_response(None), |()| answer::accepted()),
-            Ok(Incoming::One(Message::Response)) => {
-                let message = "This server asks nothing, so there is nothing to answer.";
-                era::check_response(headers).err().unwrap_or(RpcError::invalid_request(message)).to_response(None)
-            }
-            Ok(Incoming::Batch(batch)) => match era::check_batch(headers) {
-                Ok(()) => self.answer_batch(asker, headers, batch).await,
-                Err(error) => error.to_response(None),
-            },
-            Err(unreadable) => RpcError::unreadable(&unreadable).to_response(unreadable.id),
-        }
+    /// What is told to a request that cannot hold a message for this server, before its body is read.
+    pub fn refuse(method: &Method, headers: &HeaderMap) -> Option<Response> {
+        check_http(method, headers)
     }
 
-    async fn answer_batch(
-        &self,
-        asker: &Asker,
-        headers: &HeaderMap,
-        batch: Vec<Result<Message<'_>, Unreadable<'_>>>,
-    ) -> Response {
-        let mut answers: Vec<Vec<u8>> = Vec::new();
-        for message in batch {
-            match message {
-                Ok(Message::Request(request)) if request.method == "initialize" => {
-                    let error = RpcError::invalid_request("initialize must not be part of a batch.");
-                    answers.push(error.to_json(Some(request.id)));
+    /// What the tool of this name does; none if there is none.
+    pub fn effect_of(tool: &str) -> Option<Effect> {
+        tools::effect_of(tool)
+    }
+
+    /// Answers messages that were admitted, each of which may go on.
+    pub async fn answer(&self, asker: &Asker, posted: &Posted<'_>) -> Response {
+        match posted {
+            Posted::One(said) => match &said.message {
+                Message::Request(request) => match self.answer_to(asker, said, request).await {
+                    Ok(result) => answer::json(StatusCode::OK, result),
+                    Err(error) => error.to_response(Some(request.id)),
+                },
+                Message::Notification(_) => answer::accepted(),
+                Message::Response => {
+                    let message = "This server asks nothing, so there is nothing to answer.";
+                    RpcError::invalid_request(message).to_response(None)
                 }
-                Ok(Message::Request(request)) => answers.push(match self.answer_to(asker, headers, &request).await {
-                    Ok(result) => result,
-                    Err(error) => error.to_json(Some(request.id)),
-                }),
-                Ok(Message::Notification(_) | Message::Response) => {}
-                Err(unreadable) => answers.push(RpcError::unreadable(&unreadable).to_json(unreadable.id)),
-            }
+            },
+            Posted::Batch(batch) => self.answer_batch(asker, batch).await,
         }
-        if answers.is_empty() {
-            return answer::accepted();
-        }
-        let mut body = vec![b'['];
-        body.extend(answers.join(&b','));
-        body.push(b']');
-        answer::json(StatusCode::OK, body)
     }
 
-    async fn answer_to(&self, asker: &Asker, headers: &HeaderMap, request: &Request<'_>) -> Result<Vec<u8>, RpcError> {
-        let head = Head::read(request.params)?;
-        let era = era::of_request(headers, request, &head)?;
+    async fn answer_batch(&self, asker: &Asker, batch: &[Result<Said<'_>, Unfit<'_>>]) -> Response {
+        let mut answers: Vec<Vec<u8>> = Vec::new();
+        for element in batch {
+            match element {
+                Ok(said) => {
+                    if let Message::Request(request) = &said.message {
+                        answers.push(match self.answer_to(asker, said, request).await {
+                            Ok(result) => result,
+                            Err(error) => error.to_json(Some(request.id)),
+                        });
+                    }
+                }
+                Err(Unfit { error, id }) => answers.push(error.to_json(*id)),
+            }
+        }
+        answer::batch(StatusCode::OK, &answers)
+    }
+
+    async fn answer_to(&self, asker: &Asker, said: &Said<'_>, request: &Request<'_>) -> Result<Vec<u8>, RpcError> {
+        let era = said.era();
         let result = |members: &str| answer::result(era, request.id, |out| out.extend_from_slice(members.as_bytes()));
         match (era, &*request.method) {
-            (_, "tools/call") => self.call_tool(asker, era, request, &head).await,
+            (_, "tools/call") => self.call_tool(asker, said, request.id).await,
             (_, "tools/list") => {
                 let ListParams { cursor } = read(request.params)?;
                 if cursor.is_some() {
                     return Err(RpcError::invalid_params("This list has one page: ask for it without a cursor."));
                 }
-                let tools = &*tools::DEFINITIONS;
+                let shows =
+                    |name: &str, effect| shows_tool(&asker.token, &asker.user.name, &asker.server, name, effect);
+                let tools = tools::list(shows);
                 Ok(match era {
                     Era::Modern => result(&format!(r#""tools":{tools},{LIST_TTL}"#)),
                     Era::Legacy => result(&format!(r#""tools":{tools}"#)),
@@ -147,25 +135,17 @@ impl BuiltinServer {
         }
     }
 
-    async fn call_tool(
-        &self,
-        asker: &Asker,
-        era: Era,
-        request: &Request<'_>,
-        head: &Head<'_>,
-    ) -> Result<Vec<u8>, RpcError> {
-        let name = head.name().ok_or_else(|| RpcError::invalid_params("params.name must be the name of a tool."))?;
-        let arguments = match head.arguments() {
+    async fn call_tool(&self, asker: &Asker, said: &Said<'_>, id: Id<'_>) -> Result<Vec<u8>, RpcError> {
+        let Operation::Call(ToolCall { tool, .. }) = &said.operation else { return Err(said.not_there()) };
+        let arguments = match said.head.arguments() {
             None | Some("null") => "{}",
             Some(object) if object.starts_with('{') => object,
             Some(_) => return Err(RpcError::invalid_params("params.arguments must be an object.")),
         };
         let call = Call { app: &self.app, names: &self.names, asker, arguments };
-        let done = tools::call(&name, call).await.map_err(|UnknownTool| {
-            RpcError::invalid_params(format!("There is no tool {}; tools/list names those there are.", quote(&name)))
-        })?;
-        tracing::debug!(tool = %name, token = %asker.token.claims().id, failed = done.is_err(), "tool called");
-        Ok(answer::result(era, request.id, |out| write_tool_result(out, &done)))
+        let done = tools::call(tool, call).await.map_err(|UnknownTool| RpcError::unknown_tool(tool))?;
+        tracing::debug!(%tool, token = %asker.token.claims().id, failed = done.is_err(), "tool called");
+        Ok(answer::result(said.era(), id, |out| write_tool_result(out, &done)))
     }
 }
 

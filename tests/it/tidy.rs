@@ -40,7 +40,7 @@ const HOMES: [(&str, Home); 39] = [
     ("arc_swap", In(&["token", "app", "mcp"])),
     ("argon2", In(&["account"])),
     ("ed25519_dalek", In(&["keys"])),
-    ("papaya", In(&["token", "app"])),
+    ("papaya", In(&["token", "app", "gateway"])),
     ("ring", In(&["oauth", "wire"])),
     ("url", In(&["oauth", "access", "wire", "web"])),
     // store

@@ -159,7 +159,8 @@ fn notifications_are_checked_against_their_headers() {
     let judge = |pairs: &[(&'static str, &'static str)], params: Value| {
         let body = json!({"jsonrpc": "2.0", "method": "notifications/x", "params": params}).to_string();
         let Ok(Incoming::One(Message::Notification(notification))) = jsonrpc::parse(body.as_bytes()) else { panic!() };
-        check_notification(&headers(pairs), &notification).map_err(|error| code(&error).1)
+        let head = Head::read(notification.params).unwrap();
+        of_notification(&headers(pairs), &notification, &head).map(drop).map_err(|error| code(&error).1)
     };
     let version = ("mcp-protocol-version", MODERN);
     assert_eq!(judge(&[], json!({})), Ok(()));

@@ -57,7 +57,7 @@ struct ServerContent<'a> {
 pub(super) fn call(call: Call<'_>) -> Result<String, ToolError> {
     let NoArguments {} = arguments::read(call.arguments)?;
     let directory = call.app.live().servers();
-    let servers = reach::servers(&directory, &call.asker.token.claims().audience).map(|server| ServerContent {
+    let servers = reach::servers(&directory, call.asker).map(|server| ServerContent {
         name: server.name.as_str(),
         title: &server.title,
         url: server.resource.as_str(),

@@ -12,6 +12,7 @@ mod reach;
 mod revoke_my_token;
 mod whoami;
 
+use crate::access::Effect;
 use crate::app::App;
 use crate::app::error::OperationError;
 use crate::clock::Timestamp;
@@ -21,12 +22,41 @@ use crate::wire::blocking::Busy;
 use serde::{Serialize, Serializer};
 use std::sync::{Arc, LazyLock};
 
-/// The array of `tools/list`, always in the same order.
-pub(super) static DEFINITIONS: LazyLock<String> = LazyLock::new(|| {
+/// What `tools/list` shows of each tool, always in the same order.
+static DEFINITIONS: LazyLock<Vec<Definition>> = LazyLock::new(|| {
     let tools =
         [whoami::definition(), list_servers::definition(), list_my_tokens::definition(), revoke_my_token::definition()];
-    serde_json::Value::from_iter(tools).to_string()
+    tools.into_iter().map(Definition::of).collect()
 });
+
+#[derive(Debug)]
+struct Definition {
+    name: String,
+    effect: Effect,
+    json: String,
+}
+
+impl Definition {
+    fn of(tool: serde_json::Value) -> Self {
+        let reads_only = tool["annotations"]["readOnlyHint"] == true;
+        Self {
+            name: tool["name"].as_str().unwrap_or_default().to_owned(),
+            effect: if reads_only { Effect::ReadOnly } else { Effect::Any },
+            json: tool.to_string(),
+        }
+    }
+}
+
+/// The array of `tools/list`: the tools for which `shows` says yes.
+pub(super) fn list(shows: impl Fn(&str, Effect) -> bool) -> String {
+    let shown = DEFINITIONS.iter().filter(|tool| shows(&tool.name, tool.effect));
+    format!("[{}]", shown.map(|tool| tool.json.as_str()).collect::<Vec<_>>().join(","))
+}
+
+/// What a tool does, if there is one of that name.
+pub(super) fn effect_of(name: &str) -> Option<Effect> {
+    DEFINITIONS.iter().find(|tool| tool.name == name).map(|tool| tool.effect)
+}
 
 /// One call.
 #[derive(Debug, Clone, Copy)]
@@ -108,7 +138,7 @@ mod tests {
 
     #[test]
     fn every_tool_says_what_it_takes_gives_and_does() {
-        let tools: Vec<Value> = serde_json::from_str(&DEFINITIONS).unwrap();
+        let tools: Vec<Value> = serde_json::from_str(&list(|_, _| true)).unwrap();
         let names: Vec<_> = tools.iter().map(|tool| tool["name"].as_str().unwrap()).collect();
         assert_eq!(names, ["whoami", "list_servers", "list_my_tokens", "revoke_my_token"]);
         for tool in &tools {
@@ -118,9 +148,14 @@ mod tests {
             }
             let reads_only = tool["annotations"]["readOnlyHint"] == json!(true);
             assert_eq!(reads_only, tool["name"] != "revoke_my_token");
+            let effect = if reads_only { Effect::ReadOnly } else { Effect::Any };
+            assert_eq!(effect_of(tool["name"].as_str().unwrap()), Some(effect));
             assert_eq!(tool["annotations"]["destructiveHint"], json!(!reads_only));
             assert_eq!(tool["annotations"]["openWorldHint"], json!(false));
             assert!(tool["title"].is_string() && tool["description"].is_string());
         }
+        assert_eq!(effect_of("other"), None);
+        let some: Vec<Value> = serde_json::from_str(&list(|_, effect| effect == Effect::Any)).unwrap();
+        assert_eq!(some, tools[3..]);
     }
 }

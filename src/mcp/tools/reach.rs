@@ -1,13 +1,17 @@
-//! Which servers does a token open? By name, as people know them, in the directory's order.
+//! Which servers does a token open for its user? By name, as people know them, in the directory's order.
 
 use crate::access::{GuardedServer, ServerDirectory};
-use crate::token::Audience;
+use crate::mcp::server::Asker;
 use std::sync::Arc;
 
-/// The servers that a token with this audience opens.
+/// The servers that the asker's token opens.
 pub(super) fn servers<'a>(
     directory: &'a ServerDirectory,
-    audience: &'a Audience,
+    asker: &'a Asker,
 ) -> impl Iterator<Item = &'a Arc<GuardedServer>> {
-    directory.iter().filter(|server| audience.covers(&server.resource))
+    let claims = asker.token.claims();
+    directory.iter().filter(move |server| {
+        claims.audience.covers(&server.resource)
+            && !server.rule.within_reach(&asker.user.name, &claims.scopes.meet(server.scopes())).is_empty()
+    })
 }

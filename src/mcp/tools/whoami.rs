@@ -115,7 +115,7 @@ pub(super) async fn call(call: Call<'_>) -> Result<String, ToolError> {
             expires_at: Utc(claims.expires_at),
         },
         client,
-        servers: reach::servers(&directory, &claims.audience).map(|server| server.name.as_str()).collect(),
+        servers: reach::servers(&directory, call.asker).map(|server| server.name.as_str()).collect(),
         scopes: claims.scopes.iter().collect(),
     }))
 }
