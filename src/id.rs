@@ -9,6 +9,18 @@ use crate::entropy::Entropy;
 use std::fmt;
 
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+/// The value of a byte that is not in the alphabet: no value of a character has this bit.
+const NO_VALUE: u8 = 0x80;
+/// The place of each byte in the alphabet.
+const VALUES: [u8; 256] = {
+    let mut values = [NO_VALUE; 256];
+    let mut value = 0_u8;
+    while value < 32 {
+        values[ALPHABET[value as usize] as usize] = value;
+        value += 1;
+    }
+    values
+};
 const TEXT_LEN: usize = 26;
 
 /// The text is not the canonical form of an id of this kind.
@@ -128,11 +140,13 @@ fn decode(text: &str) -> Result<[u8; 16], NotAnId> {
         return Err(NotAnId);
     }
     let mut bits = 0_u128;
+    let mut seen = 0;
     for character in text {
-        let value = ALPHABET.iter().position(|known| known == character).ok_or(NotAnId)?;
-        bits = bits << 5 | value as u128;
+        let value = VALUES[usize::from(*character)];
+        seen |= value;
+        bits = bits << 5 | u128::from(value & 31);
     }
-    Ok(bits.to_be_bytes())
+    if seen & NO_VALUE == 0 { Ok(bits.to_be_bytes()) } else { Err(NotAnId) }
 }
 
 #[cfg(test)]
