@@ -109,7 +109,7 @@ impl App {
                 redirect_uri: redirect_uri.as_deref(),
                 resources: &resources,
             };
-            let used = match code.redeem(&grant, asked, policy.authorization_code, now) {
+            let redeemed = match code.redeem(&grant, asked, policy.authorization_code, now) {
                 Ok(used) => used,
                 Err(refusal) => {
                     let ends = refusal.ends_grant();
@@ -120,7 +120,7 @@ impl App {
                     return Ok(Outcome::Refused { error: refusal.into(), ended });
                 }
             };
-            tx.put(AUTHORIZATION_CODES, &digest, &used)?;
+            tx.put(AUTHORIZATION_CODES, &digest, &redeemed)?;
             let user = check_user(tx, &grant)?;
             let server = servers.by_resource(&grant.resource);
             let scopes = scopes_at(server.map(|server| &**server), &user, &grant.scopes)?;

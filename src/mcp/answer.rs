@@ -66,6 +66,22 @@ pub fn batch(status: StatusCode, answers: &[Vec<u8>]) -> Response {
     json(status, body)
 }
 
+/// Appends the JSON text `json` as a JSON string. In such a text only quotes and backslashes need to be escaped.
+pub(super) fn append_json_as_string(out: &mut Vec<u8>, json: &str) {
+    let begin = out.len() + 1;
+    out.resize(begin + 2 * json.len() + 1, b'"');
+    let mut end = begin;
+    for byte in json.bytes() {
+        // Written always, kept where it is needed.
+        out[end] = b'\\';
+        end += usize::from(matches!(byte, b'"' | b'\\'));
+        out[end] = byte;
+        end += 1;
+    }
+    out[end] = b'"';
+    out.truncate(end + 1);
+}
+
 /// A response with a JSON body.
 pub fn json(status: StatusCode, body: Vec<u8>) -> Response {
     let mut response = Response::new(Body::from(body));
@@ -95,6 +111,16 @@ mod tests {
         };
         let body = result(era, request.id, |out| out.extend_from_slice(members.as_bytes()));
         serde_json::from_slice(&body).unwrap()
+    }
+
+    #[test]
+    fn json_becomes_a_string_as_any_text_does() {
+        for value in [json!({}), json!({"a\"\\b": ["\n\u{1}\u{7f}é\u{2028}", 1.5, null], "": "\\\""}), json!("\"")] {
+            let (text, mut out, mut same) = (value.to_string(), Vec::new(), Vec::new());
+            append_json_as_string(&mut out, &text);
+            append(&mut same, text.as_str());
+            assert_eq!(out, same);
+        }
     }
 
     #[test]

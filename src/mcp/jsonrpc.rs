@@ -162,7 +162,8 @@ fn element(raw: &RawValue) -> Result<Message<'_>, Unreadable<'_>> {
 
 fn message(json: &str) -> Result<Message<'_>, Unreadable<'_>> {
     let names = ["jsonrpc", "id", "method", "params", "result", "error"];
-    let [jsonrpc, written_id, method, params, result, error] = members::read(json, names).map_err(not_an_envelope)?;
+    let [jsonrpc, written_id, method, params, result, error] =
+        members::read(json, names).map_err(|error| not_an_envelope(&error))?;
     let id = written_id.map(|raw| id(raw.get()));
     let known_id = id.flatten();
     let wrong = |why| Err(Unreadable::not_a_message(known_id, why));
@@ -192,7 +193,7 @@ fn message(json: &str) -> Result<Message<'_>, Unreadable<'_>> {
     })
 }
 
-fn not_an_envelope(error: serde_json::Error) -> Unreadable<'static> {
+fn not_an_envelope(error: &serde_json::Error) -> Unreadable<'static> {
     match error.classify() {
         serde_json::error::Category::Data => {
             let why =

@@ -64,12 +64,17 @@ impl Visitor<'_> for Name<'_> {
     }
 
     fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Self::Value, E> {
-        match self.0.iter().position(|known| folded(name).eq(folded(known))) {
-            Some(place) if self.0[place] == name => Ok(Some(place)),
-            Some(_) => Err(E::custom("almost the name of another")),
+        match self.0.iter().position(|known| *known == name) {
+            Some(place) => Ok(Some(place)),
+            None if self.0.iter().any(|known| is_nearly(name, known)) => Err(E::custom("almost the name of another")),
             None => Ok(None),
         }
     }
+}
+
+/// Whether the two are one name for a reader that folds letter case.
+fn is_nearly(name: &str, known: &str) -> bool {
+    if name.is_ascii() { name.eq_ignore_ascii_case(known) } else { folded(name).eq(folded(known)) }
 }
 
 fn folded(name: &str) -> impl Iterator<Item = char> {

@@ -150,16 +150,17 @@ impl BuiltinServer {
 }
 
 fn write_tool_result(out: &mut Vec<u8>, done: &Result<String, ToolError>) {
-    let (Ok(text) | Err(ToolError(text))) = done;
     out.extend_from_slice(br#""content":[{"type":"text","text":"#);
-    answer::append(out, text.as_str());
-    out.extend_from_slice(b"}]");
     match done {
         Ok(content) => {
-            out.extend_from_slice(br#","structuredContent":"#);
+            answer::append_json_as_string(out, content);
+            out.extend_from_slice(br#"}],"structuredContent":"#);
             out.extend_from_slice(content.as_bytes());
         }
-        Err(_) => out.extend_from_slice(br#","isError":true"#),
+        Err(ToolError(text)) => {
+            answer::append(out, text.as_str());
+            out.extend_from_slice(br#"}],"isError":true"#);
+        }
     }
 }
 
@@ -210,6 +211,10 @@ fn check_http(method: &Method, headers: &HeaderMap) -> Option<Response> {
 /// Without `Accept` anything is welcome (RFC 9110 §12.5.1). Weights are not looked at.
 fn takes_json(headers: &HeaderMap) -> bool {
     let mut values = headers.get_all(ACCEPT).iter().peekable();
+    // As the specification asks for it, and so nearly everybody writes it.
+    if values.peek().is_some_and(|value| *value == "application/json, text/event-stream") {
+        return true;
+    }
     let ranges = ["application/json", "application/*", "*/*"];
     values.peek().is_none()
         || values.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).any(|range| {

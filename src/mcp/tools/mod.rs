@@ -16,6 +16,7 @@ use crate::access::Effect;
 use crate::app::App;
 use crate::app::error::OperationError;
 use crate::clock::Timestamp;
+use crate::mcp::answer;
 use crate::mcp::names::Names;
 use crate::mcp::server::Asker;
 use crate::wire::blocking::Busy;
@@ -109,7 +110,9 @@ impl From<OperationError> for ToolError {
 }
 
 fn to_json(content: &impl Serialize) -> String {
-    serde_json::to_string(content).expect("plain data serialises")
+    let mut json = Vec::with_capacity(1024);
+    answer::append(&mut json, content);
+    String::from_utf8(json).expect("JSON is text")
 }
 
 /// A point in time as RFC 3339 writes it, in UTC and whole seconds.
