@@ -84,7 +84,7 @@ pub const SERVER_OPTIONS: &[OptionDoc] = &[
     option("assertion", "false", "Whether the server at url gets X-Keyward-Assertion, a JWT of at most 60 seconds about the caller, to be checked with the public keys."),
     option("connect_timeout", "\"5s\"", "Longest time for a connection to url; 1s to 1m."),
     option("first_byte_timeout", "\"60s\"", "Longest time from a request to the head of the answer; 1s to 1h."),
-    option("idle_timeout", "\"5m\"", "An answer of which nothing comes for this long is ended; 10s to 1d."),
+    option("idle_timeout", "\"5m\"", "An answer of which nothing comes for this long is ended; 1s to 1d."),
 
     option("command", "[]", "Program and arguments of an MCP server on standard input and output."),
     option("environment", "{}", "Environment variables of the command, as { NAME = \"value\" }. It inherits nothing of Keyward's own."),

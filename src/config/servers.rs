@@ -85,7 +85,7 @@ impl Section<'_> {
         let timeouts = UpstreamTimeouts {
             connect: span("connect_timeout", settings.connect_timeout, Span::seconds(1), Span::minutes(1))?,
             first_byte: span("first_byte_timeout", settings.first_byte_timeout, Span::seconds(1), Span::hours(1))?,
-            idle: span("idle_timeout", settings.idle_timeout, Span::seconds(10), Span::days(1))?,
+            idle: span("idle_timeout", settings.idle_timeout, Span::seconds(1), Span::days(1))?,
         };
         Ok(HttpUpstream { url, credential, assertion: settings.assertion, timeouts })
     }
@@ -280,7 +280,7 @@ mod tests {
             (server("path = \"/files\""), "the path must be /mcp or /mcp/NAME"),
             (server("path = \"/mcp/a\"\n[servers.a]\nurl = \"http://h\""), "the servers a and files have the same"),
             (server("title = \"\""), "servers.files.title must be"),
-            (server("idle_timeout = \"1s\""), "servers.files.idle_timeout is 1s; it must be 10s to 1d"),
+            (server("idle_timeout = \"0s\""), "servers.files.idle_timeout is 0s; it must be 1s to 1d"),
             (server("command = [\"x\"]"), "a server has one of them"),
             (server("environment = { A = \"b\" }"), "servers.files.environment belongs to a server with a command"),
             (command("assertion = true"), "servers.files.assertion belongs to a server with a url"),

@@ -15,6 +15,7 @@
 //! | `challenge` | What does a client read that may not pass? |
 //! | `cors` | Which pages in a browser may call, and what may they see? |
 //! | `error` | What is told that is no question of rights? |
+//! | `http` | How does a call reach an MCP server over HTTP, and how does the answer come back? |
 //! | [`stdio`] | How do many clients reach a program on its standard input and output? |
 
 mod admit;
@@ -27,6 +28,7 @@ mod decide;
 mod error;
 mod list_filter;
 mod post;
+mod http;
 mod router;
 pub mod stdio;
 mod sse;

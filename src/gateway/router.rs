@@ -14,6 +14,7 @@ use crate::gateway::call::{self, Call};
 use crate::gateway::catalogue::Catalogue;
 use crate::gateway::change_watch::Watched;
 use crate::gateway::decide::{ListAsked, Passed};
+use crate::gateway::http::HttpUpstreams;
 use crate::gateway::list_filter::{self, ListFilter};
 use crate::gateway::{challenge, cors, error, post};
 use crate::mcp::{Asker, BuiltinServer, Era, Posted, RpcError, Unfit};
@@ -50,14 +51,15 @@ pub(super) struct Gateway {
     options: GatewayOptions,
     connect_page: ConnectPage,
     builtin: BuiltinServer,
+    http: HttpUpstreams,
     pub(super) catalogue: Arc<Catalogue>,
 }
 
 /// The routes of all guarded servers, now and later: `/mcp` and whatever lies below.
 pub fn router(app: &Arc<App>, options: GatewayOptions, connect_page: ConnectPage) -> Router {
     let builtin = BuiltinServer::new(Arc::clone(app));
-    let catalogue = Arc::default();
-    let gateway = Arc::new(Gateway { app: Arc::clone(app), options, connect_page, builtin, catalogue });
+    let (http, catalogue) = (HttpUpstreams::new(Arc::clone(app)), Arc::default());
+    let gateway = Arc::new(Gateway { app: Arc::clone(app), options, connect_page, builtin, http, catalogue });
     Router::new()
         .route(paths::MCP, any(answer))
         .route("/mcp/", any(answer))
@@ -160,9 +162,8 @@ impl Gateway {
     /// Has a server answer that is not built in.
     pub(super) async fn forward(&self, asker: &Asker, call: Call) -> Response {
         match &asker.server.kind {
-            ServerKind::Builtin | ServerKind::Http(_) | ServerKind::Stdio(_) => {
-                Call::refuse(&call.body, &error::no_server())
-            }
+            ServerKind::Http(upstream) => self.http.answer(asker, upstream, call).await,
+            ServerKind::Builtin | ServerKind::Stdio(_) => Call::refuse(&call.body, &error::no_server()),
         }
     }
 }

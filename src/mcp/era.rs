@@ -17,7 +17,7 @@ use std::borrow::Cow;
 /// The one modern revision.
 pub const MODERN: &str = "2026-07-28";
 /// The legacy revisions, the newest first.
-pub(super) const LEGACY: [&str; 3] = ["2025-11-25", "2025-06-18", "2025-03-26"];
+pub const LEGACY: [&str; 3] = ["2025-11-25", "2025-06-18", "2025-03-26"];
 /// The only revision with batches, and what a request without a version header is taken for.
 const WITH_BATCHES: &str = "2025-03-26";
 

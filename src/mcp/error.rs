@@ -29,7 +29,7 @@ impl RpcError {
     }
 
     /// -32700 or -32600: no message at all.
-    pub(super) const fn unreadable(unreadable: &Unreadable<'_>) -> Self {
+    pub const fn unreadable(unreadable: &Unreadable<'_>) -> Self {
         let code = if unreadable.is_json { -32600 } else { -32700 };
         Self { status: StatusCode::BAD_REQUEST, code, message: Cow::Borrowed(unreadable.why), data: None }
     }
@@ -74,6 +74,11 @@ impl RpcError {
         let data = serde_json::json!({"supported": [era::MODERN], "requested": requested});
         let message = format!("This server does not speak revision {} of the protocol.", quote(requested));
         Self { data: Some(data), ..Self::new(StatusCode::BAD_REQUEST, -32022, message) }
+    }
+
+    /// What a server behind us found wrong, told in our name: a code of MCP's own with its data.
+    pub fn relayed(status: StatusCode, code: i32, message: &'static str, data: serde_json::Value) -> Self {
+        Self { data: Some(data), ..Self::new(status, code, message) }
     }
 
     fn new(status: StatusCode, code: i32, message: impl Into<Cow<'static, str>>) -> Self {

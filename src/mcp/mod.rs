@@ -25,7 +25,7 @@ mod names;
 mod tools;
 mod server;
 
-pub use era::{Era, MODERN};
+pub use era::{Era, LEGACY, MODERN};
 pub use error::RpcError;
 pub use posted::{Posted, Said, Unfit};
 pub use server::{Asker, BuiltinServer};

@@ -3,7 +3,7 @@
 use crate::app::error::OperationError;
 use crate::config::ConfigError;
 use crate::store::OpenError;
-use crate::wire::document_fetch::BadRoots;
+use crate::wire::tls::BadRoots;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -56,6 +56,11 @@ pub struct VerifiedToken {
 }
 
 impl VerifiedToken {
+    /// Its digest.
+    pub(super) fn digest(&self) -> &TokenDigest {
+        &self.token.0.digest
+    }
+
     /// What it says.
     pub fn claims(&self) -> &Claims {
         self.token.claims()

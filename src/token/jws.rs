@@ -106,8 +106,17 @@ fn read_header(typ: Typ, header: &str) -> Option<KeyId> {
 
 /// Signs the claims' JSON and writes the token.
 pub(super) fn write(typ: Typ, claims: &[u8], signer: &ActiveSigner) -> String {
-    let header = format!("{}{}\"}}", typ.header_start(), signer.id());
-    let mut token = String::with_capacity(96 + 1 + claims.len() * 4 / 3 + 4 + 1 + SIGNATURE_CHARACTERS);
+    compact(typ.header_start(), claims, signer)
+}
+
+/// Signs the claims' JSON of an assertion, which is no token and is never read here.
+pub(super) fn write_assertion(claims: &[u8], signer: &ActiveSigner) -> String {
+    compact(r#"{"typ":"assertion+jwt","alg":"EdDSA","kid":""#, claims, signer)
+}
+
+fn compact(header_start: &str, claims: &[u8], signer: &ActiveSigner) -> String {
+    let header = format!("{header_start}{}\"}}", signer.id());
+    let mut token = String::with_capacity(104 + 1 + claims.len() * 4 / 3 + 4 + 1 + SIGNATURE_CHARACTERS);
     URL_SAFE_NO_PAD.encode_string(header, &mut token);
     token.push('.');
     URL_SAFE_NO_PAD.encode_string(claims, &mut token);

@@ -10,6 +10,7 @@
 //! | `genuine` | What does somebody hold who has checked a token? |
 //! | `verified_cache` | Was this very token verified before? |
 //! | `verify` | Is this token good now? |
+//! | `assertion` | How does a guarded server learn who calls, without sharing a secret? |
 //!
 //! Refresh tokens and authorization codes are opaque: see [`crate::oauth`].
 
@@ -21,9 +22,11 @@ mod revocation;
 mod genuine;
 mod verified_cache;
 mod verify;
+mod assertion;
 #[cfg(test)]
 pub(crate) mod workshop;
 
+pub use assertion::{ASSERTION_LIFE, Addressee, AssertionMaker, Caller};
 pub use claims::{Audience, Claims, TokenKind};
 pub use genuine::{GenuineToken, VerifiedToken};
 pub use issue::{AccessGrant, IssueError, PersonalGrant, SignedToken, TokenIssuer};

@@ -9,6 +9,7 @@
 
 use super::fresh_cache::{FreshCache, freshness};
 use super::public_resolver::{AddressLookup, HostRefusal, PublicResolver, SystemLookup, check_address};
+use super::tls::{self, BadRoots};
 use crate::clock::{Timestamp, minutes};
 use crate::oauth::client::{ClientKind, ClientMetadata};
 use crate::oauth::client_assertion::{AssertionRefusal, ClientAssertion};
@@ -26,8 +27,6 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
 use std::error::Error;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -68,11 +67,6 @@ impl Default for FetchOptions {
         Self { live: true, built_in: true, allow_loopback: false, extra_roots: Vec::new() }
     }
 }
-
-/// The extra root certificates cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the extra root certificates are not PEM with certificates: {0}")]
-pub struct BadRoots(String);
 
 /// Why a fetch failed. A message may be shown to the person who is signing in.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -171,7 +165,7 @@ impl DocumentFetcher {
         tcp.enforce_http(false);
         tcp.set_connect_timeout(Some(FETCH_TIMEOUT));
         let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(tls(&options.extra_roots)?)
+            .with_tls_config(tls::client(&options.extra_roots)?)
             .https_only()
             .enable_http1()
             .wrap_connector(tcp);
@@ -352,23 +346,6 @@ impl DocumentFetcher {
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn no_keys(error: FetchError) -> ProtocolError {
     ProtocolError::new(ErrorCode::TemporarilyUnavailable, format!("the client's jwks_uri: {error}"))
-}
-
-fn tls(extra_roots: &[u8]) -> Result<rustls::ClientConfig, BadRoots> {
-    let mut roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    for certificate in CertificateDer::pem_slice_iter(extra_roots) {
-        let certificate = certificate.map_err(|error| BadRoots(error.to_string()))?;
-        roots.add(certificate).map_err(|error| BadRoots(error.to_string()))?;
-    }
-    if !extra_roots.trim_ascii().is_empty() && roots.len() == webpki_roots::TLS_SERVER_ROOTS.len() {
-        return Err(BadRoots("there is no certificate in it".to_owned()));
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    Ok(rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("ring offers TLS 1.2 and 1.3")
-        .with_root_certificates(roots)
-        .with_no_client_auth())
 }
 
 /// `application/json` or `application/…+json` (RFC 6839 §3.1), not compressed: compression was not asked for.

@@ -14,3 +14,4 @@ pub mod public_resolver;
 pub mod request_context;
 pub mod request_id;
 pub mod snippets;
+pub mod tls;

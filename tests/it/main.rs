@@ -1,7 +1,7 @@
 //! Behaviour of the whole appliance; one binary, a module per behaviour family.
 //!
 //! Stories are told through the actors of [`support`]: an `Appliance` (the real router over redb in memory, with a clock
-//! that moves), a `Browser` (a person) and an `Agent` (an MCP client).
+//! that moves), a `Browser` (a person), an `Agent` (an MCP client) and an `Upstream` (an MCP server behind Keyward).
 
 #![expect(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
 
@@ -27,3 +27,4 @@ mod rows;
 mod sign_in;
 mod tidy;
 mod token_exchange;
+mod upstreams;

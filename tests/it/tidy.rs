@@ -37,7 +37,7 @@ const HOMES: [(&str, Home); 39] = [
     ("zeroize", In(&["secret", "seal", "oauth", "account", "keys", "store", "control"])),
     ("base64", Anywhere),
     // domain
-    ("arc_swap", In(&["token", "app", "mcp"])),
+    ("arc_swap", In(&["token", "app", "mcp", "gateway"])),
     ("argon2", In(&["account"])),
     ("ed25519_dalek", In(&["keys"])),
     ("papaya", In(&["token", "app", "gateway"])),
@@ -58,7 +58,7 @@ const HOMES: [(&str, Home); 39] = [
     ("hyper_util", In(&["wire", "gateway", "serve"])),
     ("jiff", In(&["mcp", "web", "cli"])),
     ("rust_embed", In(&["web"])),
-    ("rustls", In(&["wire", "gateway"])),
+    ("rustls", In(&["wire"])),
     ("serde_html_form", In(&["web"])),
     ("strsim", In(&["config"])),
     ("tokio", In(&["wire", "mcp", "gateway", "web", "control", "upkeep", "serve", "demo", "fixture", "cli"])),
@@ -66,7 +66,7 @@ const HOMES: [(&str, Home); 39] = [
     ("tower", In(&["wire", "mcp", "gateway", "web", "serve"])),
     ("tracing", Anywhere),
     ("tracing_subscriber", In(&["telemetry"])),
-    ("webpki_roots", In(&["wire", "gateway"])),
+    ("webpki_roots", In(&["wire"])),
     ("rustix", In(&["store", "gateway", "control"])),
 ];
 

@@ -15,11 +15,18 @@ use keyward::entropy::{Entropy, SeededEntropy};
 use keyward::id::TokenId;
 use keyward::secret::MasterSecret;
 use keyward::serve;
+use keyward::serve::accept::{self, BoundSocket};
+use keyward::serve::peers::Peers;
 use keyward::store::Store;
 use keyward::store::tables::USERS;
+use keyward::wire::client_address::TrustedProxies;
+use keyward::wire::limits::Limits;
 use serde_json::Value;
+use std::io::Write;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use tempfile::NamedTempFile;
 use tower::ServiceExt;
 
 /// When every story begins.
@@ -39,6 +46,8 @@ pub struct Appliance {
     master: MasterSecret,
     entropy: Arc<dyn Entropy>,
     variables: Vec<(String, String)>,
+    /// The configuration file, which is read again at each start.
+    file: Option<Arc<NamedTempFile>>,
 }
 
 /// An HTTP answer, read whole.
@@ -89,12 +98,32 @@ impl Appliance {
         all.extend(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let (app, router) = start(&store, &master, &entropy, &clock, &all);
         let admin = app.seed_admin(ADMIN, PASSWORD).unwrap();
-        Self { app, clock, admin, router, store, master, entropy, variables: all }
+        Self { app, clock, admin, router, store, master, entropy, variables: all, file: None }
+    }
+
+    /// One whose configuration file has this text.
+    pub fn with_file(text: &str) -> Self {
+        let mut file = NamedTempFile::new().unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        let mut appliance = Self::with(&[("KEYWARD_CONFIG", file.path().to_str().unwrap())]);
+        appliance.file = Some(Arc::new(file));
+        appliance
+    }
+
+    /// Listens on a free port of this machine, as `keyward serve` does, until the test ends.
+    pub fn listen(&self) -> SocketAddr {
+        let socket = BoundSocket::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let (address, router) = (socket.address(), self.router.clone());
+        let listener = socket.listen().unwrap();
+        let limits = Limits::default();
+        let peers = Peers::new(limits.connections_per_address, TrustedProxies::default());
+        tokio::spawn(accept::serve(listener, router, limits, peers, std::future::pending()));
+        address
     }
 
     /// A second appliance on the same store, as another program would be.
     pub fn beside(other: &Self) -> Self {
-        let Self { clock, admin, store, master, entropy, variables, .. } = other;
+        let Self { clock, admin, store, master, entropy, variables, file, .. } = other;
         let (app, router) = start(store, master, entropy, clock, variables);
         Self {
             app,
@@ -105,6 +134,7 @@ impl Appliance {
             master: master.clone(),
             entropy: Arc::clone(entropy),
             variables: variables.clone(),
+            file: file.clone(),
         }
     }
 
@@ -175,6 +205,11 @@ impl Appliance {
         let mut all = vec![("content-type", "application/x-www-form-urlencoded")];
         all.extend_from_slice(headers);
         self.request(Method::POST, path, &all, Body::from(body)).await
+    }
+
+    /// The URL of the server at `/mcp/{name}`.
+    pub fn url_of(&self, name: &str) -> String {
+        format!("{}/mcp/{name}", self.issuer())
     }
 
     /// `POST` of JSON.

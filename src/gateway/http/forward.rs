@@ -1,0 +1,120 @@
+//! In which order does a call go to its upstream, and the answer back?
+//!
+//! The whole message is there, and it was decided that it may go on. Then: link, headers, who calls, credential; one
+//! exchange; the head of the answer is judged; the rest flows. The bytes of messages are passed as they came.
+
+use super::error::Failure;
+use super::headers;
+use super::identity;
+use super::link::{Link, Links};
+use super::revision::{self, Retold};
+use super::stream::AnswerStream;
+use crate::access::HttpUpstream;
+use crate::app::App;
+use crate::gateway::call::Call;
+use crate::mcp::{Asker, RpcError};
+use crate::token::{Addressee, AssertionMaker, Caller};
+use axum::body::{Body, Bytes};
+use axum::http::header::HOST;
+use axum::http::{Request, StatusCode};
+use axum::response::Response;
+use http_body_util::Full;
+use std::sync::Arc;
+
+/// The MCP servers that are reached over HTTP.
+#[derive(Debug)]
+pub(in crate::gateway) struct HttpUpstreams {
+    app: Arc<App>,
+    links: Links,
+    assertions: AssertionMaker,
+}
+
+impl HttpUpstreams {
+    /// Nothing is connected to before it is needed.
+    pub(in crate::gateway) fn new(app: Arc<App>) -> Self {
+        let assertions = AssertionMaker::new(app.options().issuer.clone());
+        Self { app, links: Links::new(), assertions }
+    }
+
+    /// Passes a call that may go on to `upstream`, which stands behind the server that was asked, and its answer back.
+    pub(in crate::gateway) async fn answer(&self, asker: &Asker, upstream: &HttpUpstream, call: Call) -> Response {
+        let body = call.body.clone();
+        match self.exchange(asker, upstream, call).await {
+            Ok(Answered::Passed(response)) => response,
+            Ok(Answered::Retold(error)) => Call::refuse(&body, &error),
+            Err(failure) => {
+                failure.log(&asker.server);
+                Call::refuse(&body, &failure.told())
+            }
+        }
+    }
+
+    async fn exchange(&self, asker: &Asker, upstream: &HttpUpstream, call: Call) -> Result<Answered, Failure> {
+        let link = self.links.of(&asker.server, upstream, &self.app.live().servers())?;
+        let request = self.request(&link, asker, upstream, call)?;
+        let limit = link.timeouts.first_byte;
+        let response = match tokio::time::timeout(limit, link.client.request(request)).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => return Err(Failure::of(&error)),
+            Err(_) => return Err(Failure::TooSlow(limit)),
+        };
+        let (mut head, body) = response.into_parts();
+        let is_json = headers::is_json(&head.headers);
+        head.headers = headers::to_client(head.headers);
+        let body = match head.status {
+            status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::PROXY_AUTHENTICATION_REQUIRED) => {
+                return Err(Failure::Refused(status));
+            }
+            status if status.is_redirection() => return Err(Failure::Redirect(status)),
+            status if status.is_informational() || (status.is_server_error() && !is_json) => {
+                return Err(Failure::Status(status));
+            }
+            StatusCode::BAD_REQUEST if is_json => match revision::retell(body, link.timeouts.idle).await? {
+                Retold::InOurName(error) => return Ok(Answered::Retold(error)),
+                Retold::AsItCame(bytes) => Body::from(bytes),
+            },
+            _ => Body::new(AnswerStream::new(body, link.timeouts.idle, asker.server.name.clone())),
+        };
+        let mut response = Response::new(body);
+        *response.status_mut() = head.status;
+        *response.headers_mut() = head.headers;
+        Ok(Answered::Passed(response))
+    }
+
+    fn request(
+        &self,
+        link: &Link,
+        asker: &Asker,
+        upstream: &HttpUpstream,
+        call: Call,
+    ) -> Result<Request<Full<Bytes>>, Failure> {
+        let Call { method, headers, body, .. } = call;
+        let mut headers = headers::to_upstream(headers);
+        headers.insert(HOST, link.host.clone());
+        let scopes = identity::scopes_of(asker);
+        identity::add(&mut headers, asker, &scopes)?;
+        if link.assertion {
+            let caller = Caller { username: &asker.user.name, scopes: &scopes };
+            let to = Addressee { server: asker.server.name.as_str(), audience: upstream.url.as_str() };
+            let (keys, now) = (self.app.live().keys(), self.app.now());
+            let assertion = self.assertions.assertion(keys.signer(), &asker.token, caller, to, now);
+            identity::add_assertion(&mut headers, &assertion)?;
+        }
+        if let Some((name, value)) = &link.credential {
+            headers.insert(name.clone(), value.clone());
+        }
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = method;
+        *request.uri_mut() = link.uri.clone();
+        *request.headers_mut() = headers;
+        Ok(request)
+    }
+}
+
+/// How an exchange went that did not fail.
+enum Answered {
+    /// The upstream's answer.
+    Passed(Response),
+    /// What it says, in our name.
+    Retold(RpcError),
+}

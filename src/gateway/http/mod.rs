@@ -1,0 +1,26 @@
+//! How does a call reach an MCP server over HTTP, and how does the answer come back?
+//!
+//! | File | Question |
+//! | --- | --- |
+//! | `client` | Over which connections? |
+//! | `link` | What is known about an upstream before a call comes? |
+//! | `headers` | Which headers go on, and which come back? |
+//! | `identity` | What does the upstream learn about who calls? |
+//! | `error` | What went wrong, who is told what, and what says the log? |
+//! | `revision` | What becomes of an answer about revisions and capabilities? |
+//! | `stream` | How does an answer flow, and when is it given up? |
+//! | `forward` | In which order does all that happen? |
+//!
+//! Invariants: an answer is never held back to be collected (but for small refusals, see `revision`); what may have reached
+//! an upstream is never sent again; when the client leaves, the upstream's connection is closed.
+
+mod client;
+mod error;
+mod forward;
+mod headers;
+mod identity;
+mod link;
+mod revision;
+mod stream;
+
+pub(super) use forward::HttpUpstreams;

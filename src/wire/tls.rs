@@ -1,0 +1,28 @@
+//! Whom do we believe to be who they say, when we call over TLS? The public certificate authorities, and further ones.
+
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use std::sync::Arc;
+
+/// The extra root certificates cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the extra root certificates are not PEM with certificates: {0}")]
+pub struct BadRoots(String);
+
+/// How we call over TLS 1.2 and 1.3; `extra_roots` is PEM, or empty.
+pub fn client(extra_roots: &[u8]) -> Result<rustls::ClientConfig, BadRoots> {
+    let mut roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    for certificate in CertificateDer::pem_slice_iter(extra_roots) {
+        let certificate = certificate.map_err(|error| BadRoots(error.to_string()))?;
+        roots.add(certificate).map_err(|error| BadRoots(error.to_string()))?;
+    }
+    if !extra_roots.trim_ascii().is_empty() && roots.len() == webpki_roots::TLS_SERVER_ROOTS.len() {
+        return Err(BadRoots("there is no certificate in it".to_owned()));
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    Ok(rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("ring offers TLS 1.2 and 1.3")
+        .with_root_certificates(roots)
+        .with_no_client_auth())
+}
