@@ -59,8 +59,18 @@ impl NewPassword {
 
     /// What to store.
     pub fn hash(&self, entropy: &dyn Entropy) -> PasswordHash {
+        self.hash_by(&argon2(), entropy)
+    }
+
+    /// What to keep in memory, where nobody finds it to guess at: at least cost.
+    pub fn hash_for_memory(&self, entropy: &dyn Entropy) -> PasswordHash {
+        let least = Params::new(Params::MIN_M_COST, Params::MIN_T_COST, LANES, None).expect("the least parameters");
+        self.hash_by(&Argon2::new(Algorithm::Argon2id, Version::V0x13, least), entropy)
+    }
+
+    fn hash_by(&self, argon2: &Argon2<'_>, entropy: &dyn Entropy) -> PasswordHash {
         let salt: [u8; 16] = random_bytes(entropy);
-        let hash: phc::PasswordHash = argon2()
+        let hash: phc::PasswordHash = argon2
             .hash_password_with_salt(self.0.expose().as_bytes(), &salt)
             .expect("lengths and parameters are within Argon2's limits");
         PasswordHash(hash.to_string())
@@ -130,6 +140,13 @@ mod tests {
         assert!(!hash.verify(&"x".repeat(MAX_PASSWORD + 1)));
         assert!(!hash.is_outdated());
         assert_eq!(format!("{hash:?}"), "PasswordHash");
+    }
+
+    #[test]
+    fn a_hash_for_memory_is_one_of_the_same_password_and_made_anew_where_it_would_be_kept() {
+        let hash = NewPassword::parse("correct horse battery", "ada").unwrap().hash_for_memory(&SeededEntropy::new(1));
+        assert!(hash.verify("correct horse battery") && !hash.verify("correct horse"));
+        assert!(hash.is_outdated());
     }
 
     #[test]

@@ -3,11 +3,12 @@
 //! The state is a row of the store: without the row (a database that was not made by `serve` on an empty directory) nobody
 //! can set up. Making the admin and closing the door are one transaction, so of two racing set-ups one wins.
 
-use crate::account::password::NewPassword;
+use crate::account::password::{NewPassword, PasswordHash};
 use crate::account::user::{Role, User, Username};
 use crate::app::error::OperationError;
 use crate::app::sign_in::{NewSession, add_session};
 use crate::app::{App, Caller};
+use crate::entropy::Entropy;
 use crate::id::{SessionId, UserId};
 use crate::secret::{PlainToken, PlainTokenKind, TokenDigest};
 use crate::store::Reads;
@@ -46,7 +47,7 @@ impl App {
         if !self.may_set_up(secret)? {
             return Err(OperationError::NotFound("set-up link"));
         }
-        let admin = self.new_user(name, password, Role::Admin)?;
+        let admin = self.new_admin(name, password, NewPassword::hash)?;
         let session = NewSession::of(&admin, caller, self.now(), &*self.entropy);
         let (id, created) = (session.id(), admin.clone());
         self.store.write(move |tx| {
@@ -63,9 +64,10 @@ impl App {
         Ok(id)
     }
 
-    /// Makes the first admin without a link: for an instance that lives only as long as its process.
+    /// Makes the first admin without a link: for an instance that lives only as long as its process. The password is
+    /// hashed at least cost, so that nobody waits for it.
     pub fn seed_admin(&self, name: &str, password: &str) -> Result<User, OperationError> {
-        let admin = self.new_user(name, password, Role::Admin)?;
+        let admin = self.new_admin(name, password, NewPassword::hash_for_memory)?;
         let created = admin.clone();
         self.store.write(move |tx| {
             if !matches!(tx.get(SET_UP, &())?, Some(SetUp::Open { .. })) {
@@ -80,21 +82,23 @@ impl App {
         Ok(admin)
     }
 
-    fn new_user(&self, name: &str, password: &str, role: Role) -> Result<User, OperationError> {
+    fn new_admin(&self, name: &str, password: &str, hash: Hash) -> Result<User, OperationError> {
         let name = Username::parse(name).map_err(OperationError::invalid)?;
         let password = NewPassword::parse(password, &name.canonical()).map_err(OperationError::invalid)?;
         let now = self.now();
         Ok(User {
             id: UserId::generate(now, &*self.entropy),
-            password: password.hash(&*self.entropy),
+            password: hash(&password, &*self.entropy),
             name,
-            role,
+            role: Role::Admin,
             created_at: now,
             password_set_at: now,
             disabled_at: None,
         })
     }
 }
+
+type Hash = fn(&NewPassword, &dyn Entropy) -> PasswordHash;
 
 fn opens(state: Option<&SetUp>, presented: TokenDigest) -> bool {
     matches!(state, Some(SetUp::Open { secret, .. }) if *secret == presented)
