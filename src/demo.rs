@@ -6,6 +6,7 @@ use crate::app::personal_tokens::{Made, NewPersonalToken};
 use crate::config::Loaded;
 use crate::entropy::OsEntropy;
 use crate::id::TokenId;
+use crate::oauth::scope::ScopeSet;
 use crate::serve::{Appliance, ServeError, StopWhen};
 use crate::wire::{paths, snippets};
 use std::fmt;
@@ -64,6 +65,7 @@ impl Seeded {
             name: USERNAME.to_owned(),
             expires_at: None,
             servers: None,
+            scopes: ScopeSet::mcp(),
         };
         let personal_token = match app.create_personal_token(user.id, &wanted)? {
             Made::Now(_, token) => token.expose().to_owned(),

@@ -8,7 +8,7 @@
 //! shows the second answer only) is led to the client with the same code while that waits, and hears afterwards that all is
 //! done.
 
-use crate::access::GuardedServer;
+use crate::access::{GuardedServer, ServerDirectory};
 use crate::app::App;
 use crate::app::error::OperationError;
 use crate::app::register::make_room_for_client;
@@ -22,6 +22,7 @@ use crate::oauth::authorization_code::AuthorizationCode;
 use crate::oauth::client::{Client, ClientId, ClientKind};
 use crate::oauth::error::ErrorCode;
 use crate::oauth::grant::Grant;
+use crate::oauth::scope::{OFFLINE_ACCESS, ScopeSet};
 use crate::seal::Purpose;
 use crate::secret::{PlainToken, PlainTokenKind, TokenDigest};
 use crate::store::tables::{AUTHORIZATION_CODES, CLIENTS, GRANTS, GRANTS_BY_CLIENT, GRANTS_BY_USER, SESSIONS, USERS};
@@ -131,6 +132,12 @@ impl App {
         Ok(Asked { server: Arc::clone(server), request, client })
     }
 
+    /// What the user called `user` can give of what was asked for, without `offline_access`. An error for the client if that
+    /// is nothing.
+    pub fn offer(&self, asked: &Asked, user: &str) -> Result<ScopeSet, AuthorizeError> {
+        Ok(offer(&asked.request, &asked.server, user)?)
+    }
+
     /// Seals a request into the consent form of a session.
     pub fn seal_consent(&self, asked: &Asked, session: SessionId) -> String {
         let document = (asked.client.kind == ClientKind::Document).then(|| asked.client.clone());
@@ -139,27 +146,40 @@ impl App {
         self.sealer.seal(Purpose::Consent, &consent, self.now(), CONSENT_LIFE)
     }
 
-    /// The person approves: makes grant and code, once.
-    pub fn approve(&self, session: SessionId, user: UserId, sealed: &str) -> Result<Approval, AuthorizeError> {
+    /// The person approves and gives what is asked for, as far as it lies within `given`: makes grant and code, once.
+    pub fn approve(
+        &self,
+        session: SessionId,
+        user: UserId,
+        sealed: &str,
+        given: &ScopeSet,
+    ) -> Result<Approval, AuthorizeError> {
         let SealedConsent { request, document, code, .. } = self.open_consent(session, sealed)?;
         let (now, life) = (self.now(), self.options.credentials.authorization_code);
         let code = PlainToken::from_bytes(PlainTokenKind::AuthorizationCode, &code);
         let grant_id = GrantId::generate(now, &*self.entropy);
         let (digest, asked, most) = (code.digest(), request.clone(), self.options.registration.most_clients);
-        let policy = self.options.sessions;
+        let (policy, given) = (self.options.sessions, given.clone());
+        let servers = Arc::clone(&self.live.servers());
         let consent = self.store.write(move |tx| {
             let (row, owner) = (tx.get(SESSIONS, &session)?, tx.get(USERS, &user)?);
-            if !row.zip(owner).is_some_and(|(row, owner)| row.is_good_for(&owner, now, &policy)) {
+            let signed_in = row.zip(owner).filter(|(row, owner)| row.is_good_for(owner, now, &policy));
+            let Some((_, owner)) = signed_in else {
                 return Err(AuthorizeError::from(asked.refused(ErrorCode::AccessDenied, "the user has signed out")));
-            }
+            };
+            let scopes = scopes_given(&asked, &servers, owner.name.as_str(), &given)?;
             if let Some(given) = tx.get(AUTHORIZATION_CODES, &digest)? {
                 let grant = tx.get(GRANTS, &given.grant)?;
                 let waits = given.is_waiting(life, now) && grant.as_ref().is_some_and(Grant::is_live);
+                // Nothing was issued yet: the person has thought again.
+                if let Some(grant) = grant.as_ref().filter(|grant| waits && grant.scopes != scopes) {
+                    tx.put(GRANTS, &given.grant, &Grant { scopes, ..grant.clone() })?;
+                }
                 let name = grant.map_or_else(|| asked.client_id().to_string(), |grant| grant.client_name);
                 return Ok(if waits { Consent::SentAgain } else { Consent::Spent(name) });
             }
             let client = client_of(tx, &asked, document, most)?;
-            let grant = Grant::approved(grant_id, user, &client, &asked, now)?;
+            let grant = Grant::approved(grant_id, user, &client, &asked, scopes, now)?;
             tx.insert_new(GRANTS, &grant_id, &grant)?;
             tx.put(GRANTS_BY_USER, &(user, grant_id), &())?;
             let by_client = (TokenDigest::of(client.id.as_str()), grant_id);
@@ -204,6 +224,34 @@ impl App {
             OperationError::invalid(text).into()
         })
     }
+}
+
+/// What `user` can give at `server` of what is asked for.
+fn offer(request: &AuthorizationRequest, server: &GuardedServer, user: &str) -> Result<ScopeSet, RedirectedError> {
+    let offered = server.rule.within_reach(user, &request.scopes().without(OFFLINE_ACCESS));
+    if offered.is_empty() {
+        let description = "the user may not use this server, or nothing of what was asked for";
+        return Err(request.refused(ErrorCode::AccessDenied, description));
+    }
+    Ok(offered)
+}
+
+/// What is given at last: what can be given now, and was chosen.
+fn scopes_given(
+    request: &AuthorizationRequest,
+    servers: &ServerDirectory,
+    user: &str,
+    chosen: &ScopeSet,
+) -> Result<ScopeSet, AuthorizeError> {
+    let gone = || request.refused(ErrorCode::InvalidTarget, "the server is no longer here");
+    let server = servers.by_resource(request.resource()).ok_or_else(gone)?;
+    let scopes = offer(request, server, user)?.meet(chosen).intersection(server.scopes());
+    if scopes.is_empty() {
+        let text = "Choose at least one thing that the application may do, or do not allow it.";
+        return Err(OperationError::invalid(text).into());
+    }
+    let stays = request.scopes().contains(OFFLINE_ACCESS);
+    Ok(if stays { scopes.with_offline_access() } else { scopes })
 }
 
 /// The client as it is now; a metadata document is kept with its grant, so that its refresh tokens work without a fetch.

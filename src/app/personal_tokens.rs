@@ -3,7 +3,7 @@
 //! The token itself is returned once and never kept. A name belongs to one live token of its owner; ended tokens keep
 //! theirs for the list only. Nothing here takes a bearer token as its authority: a token can never make a token.
 
-use crate::access::ServerName;
+use crate::access::{GuardedServer, ServerName};
 use crate::account::personal_token::{MAX_REACH, PersonalToken, PersonalTokenEntry, Reach, TokenName, TokenState};
 use crate::app::App;
 use crate::app::error::OperationError;
@@ -11,12 +11,13 @@ use crate::app::revoke::record;
 use crate::clock::{Timestamp, minutes};
 use crate::id::{TokenId, UserId};
 use crate::oauth::resource::ResourceUri;
-use crate::oauth::scope::ScopeSet;
+use crate::oauth::scope::{self, ScopeSet};
 use crate::store::tables::{PERSONAL_TOKEN_NAMES, PERSONAL_TOKENS, PERSONAL_TOKENS_BY_OWNER, TOKEN_USES};
 use crate::store::{Reads, Scan, WriteTx};
 use crate::token::Audience;
 use crate::token::RevocationEntry;
 use crate::token::{PersonalGrant, SignedToken};
+use std::sync::Arc;
 
 /// Rows of a list at most; the newest come first.
 const LIST_LIMIT: usize = 1_000;
@@ -32,6 +33,8 @@ pub struct NewPersonalToken {
     pub expires_at: Option<Timestamp>,
     /// Names of servers; every server if absent.
     pub servers: Option<Vec<String>>,
+    /// What it may do there; each a scope of one of the servers at least.
+    pub scopes: ScopeSet,
 }
 
 /// What the making of a personal token comes to.
@@ -61,12 +64,14 @@ impl App {
             return Err(OperationError::invalid("The expiry date has passed. Choose a later one."));
         }
         let expires_at = expires_at.min(longest);
-        let reach = self.reach_of(new.servers.as_deref())?;
+        let owner_name = self.live.user(owner).ok_or(OperationError::NotFound("user"))?.name.clone();
+        let (reach, known) = self.reach_of(&owner_name, new.servers.as_deref())?;
+        check_scopes(&new.scopes, &known)?;
         let audience = match &reach {
             Reach::AllServers => Audience::EveryServer,
             Reach::Servers(resources) => Audience::Resources(resources.clone()),
         };
-        let grant = PersonalGrant { user: owner, audience, scopes: ScopeSet::mcp() };
+        let grant = PersonalGrant { user: owner, audience, scopes: new.scopes.clone() };
         let issued_at = self.live.revoked().issue_time(owner, now);
         let keys = self.live.keys();
         let signed = self.token_issuer.personal(keys.signer(), new.id, grant, issued_at, expires_at);
@@ -184,21 +189,45 @@ impl App {
         Ok(PersonalTokenEntry { last_use, state: token.state(now), token })
     }
 
-    fn reach_of(&self, servers: Option<&[String]>) -> Result<Reach, OperationError> {
-        let Some(names) = servers else { return Ok(Reach::AllServers) };
+    /// Which servers are meant, and those that these are now.
+    fn reach_of(
+        &self,
+        owner: &str,
+        servers: Option<&[String]>,
+    ) -> Result<(Reach, Vec<Arc<GuardedServer>>), OperationError> {
         let directory = self.live.servers();
+        let usable = |server: &Arc<GuardedServer>| server.rule.admits(owner);
+        let Some(names) = servers else {
+            return Ok((Reach::AllServers, directory.iter().filter(|server| usable(server)).cloned().collect()));
+        };
+        let mut reached = Vec::new();
         let mut resources: Vec<ResourceUri> = Vec::new();
         for name in names.iter().take(MAX_REACH + 1) {
             let server = ServerName::parse(name).ok().and_then(|name| directory.by_name(&name).cloned());
-            let server = server.ok_or(OperationError::NotFound("server"))?;
+            let server = server.filter(usable).ok_or(OperationError::NotFound("server"))?;
             if !resources.contains(&server.resource) {
                 resources.push(server.resource.clone());
+                reached.push(server);
             }
         }
         if resources.is_empty() || resources.len() > MAX_REACH {
             return Err(OperationError::invalid(format!("Choose 1 to {MAX_REACH} servers, or all of them.")));
         }
-        Ok(Reach::Servers(resources))
+        Ok((Reach::Servers(resources), reached))
+    }
+}
+
+fn check_scopes(scopes: &ScopeSet, servers: &[Arc<GuardedServer>]) -> Result<(), OperationError> {
+    if scopes.is_empty() {
+        return Err(OperationError::invalid("Choose what the token may do."));
+    }
+    let own_somewhere = |name: &str| servers.iter().any(|server| server.scopes().contains(name));
+    let general = [scope::MCP, scope::MCP_READ];
+    match scopes.iter().find(|name| !general.contains(name) && !own_somewhere(name)) {
+        Some(name) => {
+            Err(OperationError::invalid(format!("None of the servers that it reaches has the scope {name}.")))
+        }
+        None => Ok(()),
     }
 }
 

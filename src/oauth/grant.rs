@@ -38,13 +38,14 @@ pub struct Grant {
 }
 
 impl Grant {
-    /// What `user` allows by approving `request` now. The client is looked at again, because it may have changed while the
+    /// What `user` allows by approving `request` now: `scopes`, which may be less than was asked for. The client is looked at again, because it may have changed while the
     /// form was open: a redirect URI that it no longer has gets no grant, hence no code.
     pub fn approved(
         id: GrantId,
         user: UserId,
         client: &Client,
         request: &AuthorizationRequest,
+        scopes: ScopeSet,
         now: Timestamp,
     ) -> Result<Self, AuthorizePageError> {
         request.check_address(client)?;
@@ -54,7 +55,7 @@ impl Grant {
             client: client.id.clone(),
             client_name: client.display_name().to_owned(),
             resource: request.resource().clone(),
-            scopes: request.scopes().clone(),
+            scopes,
             redirect_uri: request.redirect_uri().clone(),
             created_at: now,
             last_issued_at: None,

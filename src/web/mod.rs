@@ -9,6 +9,7 @@ pub mod cookies;
 pub mod state;
 pub mod operate;
 pub mod notice;
+pub mod scopes;
 pub mod extract;
 pub mod sign_in;
 pub mod connect;

@@ -32,6 +32,7 @@ fn samples() -> Vec<(&'static str, String)> {
         "consent": ConsentView::sample(),
         "consent-loopback": ConsentView::sample_loopback(),
         "consent-app": ConsentView::sample_app(),
+        "consent-narrow": ConsentView::sample_narrow(),
         "consent-done": ConsentDoneView::sample(),
         "consent-over": ConsentDoneView::sample_over(),
         "connect": ConnectView::sample(),

@@ -193,7 +193,9 @@ async fn a_connected_app_is_listed_with_its_host_and_revoked() {
     let second = Agent::register(&appliance, "Cursor").await.connect(&appliance, &mut browser).await;
     let third = Agent::register(&appliance, "Inspector").await.connect(&appliance, &mut browser).await;
     let list = browser.get(&appliance, "/dashboard/connections").await.expect(200);
-    for part in ["Claude Code", "Cursor", "127.0.0.1:33418", "not verified", "use its tools", "stay connected"] {
+    for part in
+        ["Claude Code", "Cursor", "127.0.0.1:33418", "not verified", "everything that you may do", "stay connected"]
+    {
         assert!(list.body.contains(part), "{part}");
     }
     let connections = appliance.app.connections(appliance.admin.id).unwrap();

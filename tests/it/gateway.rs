@@ -13,6 +13,7 @@ use keyward::config::{Config, Given, load};
 use keyward::entropy::SeededEntropy;
 use keyward::gateway::{self, GatewayOptions};
 use keyward::id::TokenId;
+use keyward::oauth::scope::ScopeSet;
 use keyward::secret::MasterSecret;
 use keyward::store::Store;
 use proptest::prelude::*;
@@ -273,7 +274,7 @@ impl TwoServers {
     fn token(&self, servers: Option<&[&str]>) -> String {
         let id = TokenId::generate(self.app.now(), self.app.entropy());
         let servers = servers.map(|names| names.iter().map(|name| (*name).to_owned()).collect());
-        let new = NewPersonalToken { id, name: id.to_string(), expires_at: None, servers };
+        let new = NewPersonalToken { id, name: id.to_string(), expires_at: None, servers, scopes: ScopeSet::mcp() };
         match self.app.create_personal_token(self.owner, &new).unwrap() {
             Made::Now(_, token) => token.expose().to_owned(),
             Made::Before(_) => panic!("the id is new"),

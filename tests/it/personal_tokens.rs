@@ -7,11 +7,12 @@ use keyward::app::personal_tokens::{Made, NewPersonalToken};
 use keyward::clock::{Clock, days, hours};
 use keyward::entropy::OsEntropy;
 use keyward::id::TokenId;
+use keyward::oauth::scope::ScopeSet;
 use std::time::Duration;
 
 fn new(appliance: &Appliance, name: &str) -> NewPersonalToken {
     let id = TokenId::generate(appliance.clock.now(), &OsEntropy);
-    NewPersonalToken { id, name: name.to_owned(), expires_at: None, servers: None }
+    NewPersonalToken { id, name: name.to_owned(), expires_at: None, servers: None, scopes: ScopeSet::mcp() }
 }
 
 #[tokio::test]

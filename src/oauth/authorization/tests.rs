@@ -315,13 +315,14 @@ fn a_request_survives_the_form_and_is_checked_again() {
 
     let (id, user) = (GrantId::from_bytes([1; 16]), UserId::from_bytes([2; 16]));
     let now = Timestamp::from_unix_seconds(7);
-    let grant = Grant::approved(id, user, &client(&[CALLBACK]), &again, now).unwrap();
+    let given = ScopeSet::parse("mcp:read").unwrap();
+    let grant = Grant::approved(id, user, &client(&[CALLBACK]), &again, given.clone(), now).unwrap();
     assert_eq!((grant.id, grant.user, grant.created_at, grant.revoked_at), (id, user, now, None));
     assert_eq!((grant.client.as_str(), grant.client_name.as_str()), (CLIENT, "Client"));
-    assert_eq!((&grant.resource, &grant.scopes), (again.resource(), again.scopes()));
+    assert_eq!((&grant.resource, &grant.scopes), (again.resource(), &given));
     assert_eq!(grant.redirect_uri.as_str(), CALLBACK);
     let changed = client(&["https://client.example/other"]);
-    let outcome = Grant::approved(id, user, &changed, &again, now);
+    let outcome = Grant::approved(id, user, &changed, &again, given, now);
     assert!(matches!(outcome, Err(AuthorizePageError::UnregisteredRedirect { .. })));
 }
 

@@ -4,13 +4,13 @@ use crate::app::App;
 use crate::app::connections::Connection;
 use crate::app::error::OperationError;
 use crate::id::GrantId;
-use crate::oauth::scope::{self, ScopeSet};
 use crate::web::dashboard::{Frame, LastUsed, Vouched, server_title};
 use crate::web::extract::{Confirmed, CsrfForm, PathId, SignedIn};
 use crate::web::notice::{Done, Notice};
 use crate::web::operate::operate;
 use crate::web::page::Page;
 use crate::web::respond::see_other;
+use crate::web::scopes::in_words;
 use crate::web::state::WebState;
 use crate::web::when::When;
 use crate::wire::paths;
@@ -41,7 +41,7 @@ pub struct ConnectionRow {
     pub redirect_host: String,
     /// Titles of the servers.
     pub servers: String,
-    /// The scopes in words: "use its tools, stay connected".
+    /// The scopes in words: "everything that you may do, stay connected".
     pub scopes: String,
     /// When the user agreed.
     pub created: When,
@@ -141,15 +141,6 @@ impl ConnectionRow {
     }
 }
 
-fn in_words(scopes: &ScopeSet) -> String {
-    let words = scopes.iter().map(|name| match name {
-        scope::MCP => "use its tools",
-        scope::OFFLINE_ACCESS => "stay connected",
-        other => other,
-    });
-    words.collect::<Vec<_>>().join(", ")
-}
-
 #[cfg(test)]
 impl ConnectionRow {
     fn sample(client_name: &str, vouched: Vouched, redirect_host: &str) -> Self {
@@ -159,7 +150,7 @@ impl ConnectionRow {
             vouched,
             redirect_host: redirect_host.to_owned(),
             servers: "Keyward".to_owned(),
-            scopes: "use its tools, stay connected".to_owned(),
+            scopes: "everything that you may do, stay connected".to_owned(),
             created: When::sample(-86_400 * 9),
             last_used: Some(LastUsed::sample()),
         }

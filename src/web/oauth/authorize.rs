@@ -6,6 +6,7 @@
 //! make this server fetch. `POST` takes the decision and answers 303 to the client; whoever approves the same form again
 //! when its code is used finds a page that says so.
 
+use crate::access::GuardedServer;
 use crate::app::authorize::{Approval, Asked, AuthorizeError, Decided};
 use crate::clock::{Timestamp, minutes};
 use crate::id::UserId;
@@ -13,7 +14,7 @@ use crate::oauth::authorization::{AuthorizationQuery, AuthorizationRequest, Auth
 use crate::oauth::client::ClientId;
 use crate::oauth::error::ProtocolError;
 use crate::oauth::redirect_uri::RedirectUri;
-use crate::oauth::scope;
+use crate::oauth::scope::{self, ScopeSet};
 use crate::seal::Purpose;
 use crate::secret::TokenDigest;
 use crate::web::cookies::CookieKind;
@@ -21,11 +22,12 @@ use crate::web::dashboard::Vouched;
 use crate::web::error::ErrorView;
 use crate::web::extract::{CsrfForm, SignedIn};
 use crate::web::oauth::client::{self, ClientProblem};
-use crate::web::oauth::consent::{ConsentDoneView, ConsentView, Destination, ScopeRow};
+use crate::web::oauth::consent::{ConsentDoneView, ConsentView, Destination};
 use crate::web::oauth::respond::{json, refusal};
 use crate::web::operate::{attempt, operate};
 use crate::web::page::{FormAction, Page};
 use crate::web::respond::{LocalPath, login_path, operation_error, see_other, to_login, with_cookie};
+use crate::web::scopes::{Extent, ScopeRow};
 use crate::web::state::WebState;
 use crate::web::when::When;
 use crate::wire::paths;
@@ -91,7 +93,9 @@ pub async fn get(
             return Ok(done_page(&asked, callback, now));
         }
     }
-    consent_page(&state, &signed_in, &asked, &raw).await
+    let offered = state.app.offer(&asked, signed_in.user.name.as_str());
+    let offered = offered.map_err(|error| authorize_error(&state, error, &headers))?;
+    consent_page(&state, &signed_in, &asked, &offered, &raw).await
 }
 
 /// What the consent form sends.
@@ -99,6 +103,10 @@ pub async fn get(
 pub struct DecisionForm {
     request: String,
     decision: Decision,
+    #[serde(default)]
+    extent: Extent,
+    #[serde(default)]
+    scope: Vec<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -117,7 +125,7 @@ pub async fn post(
 ) -> Result<Response, Response> {
     let (session, user) = (signed_in.session.id, signed_in.user.id);
     let decided = attempt(&state, move |app| match form.decision {
-        Decision::Approve => app.approve(session, user, &form.request),
+        Decision::Approve => app.approve(session, user, &form.request, &form.extent.scopes(&form.scope)),
         Decision::Deny => app.deny(session, &form.request).map(Approval::Given),
     });
     let decided = decided.await?.map_err(|error| authorize_error(&state, error, &headers))?;
@@ -139,15 +147,22 @@ pub async fn post(
     Ok(with_cookie(response, &state.cookies().set(CookieKind::Callback, sealed, Some(CALLBACK_LIFE))))
 }
 
-async fn consent_page(state: &WebState, signed_in: &SignedIn, asked: &Asked, raw: &str) -> Result<Response, Response> {
+async fn consent_page(
+    state: &WebState,
+    signed_in: &SignedIn,
+    asked: &Asked,
+    offered: &ScopeSet,
+    raw: &str,
+) -> Result<Response, Response> {
     let (user, client_id) = (signed_in.user.id, asked.client.id.clone());
     let connections = operate(state, move |app| app.connections(user)).await?;
     let redirect_uri = asked.request.redirect_uri();
-    let before = connections.iter().map(|connection| &connection.grant).find(|grant| {
-        grant.client == client_id
-            && grant.resource == *asked.request.resource()
-            && grant.scopes == *asked.request.scopes()
-    });
+    let stays = asked.request.scopes().contains(scope::OFFLINE_ACCESS);
+    let all = if stays { offered.with_offline_access() } else { offered.clone() };
+    let before = connections
+        .iter()
+        .map(|connection| &connection.grant)
+        .find(|grant| grant.client == client_id && grant.resource == *asked.request.resource() && grant.scopes == all);
     let now = state.app.now();
     let view = ConsentView {
         form_token: state.form_token(&signed_in.binding()),
@@ -159,7 +174,10 @@ async fn consent_page(state: &WebState, signed_in: &SignedIn, asked: &Asked, raw
         destination: destination(redirect_uri),
         server_title: asked.server.title.clone(),
         server_url: asked.server.resource.to_string(),
-        scopes: asked.request.scopes().iter().map(scope_row).collect(),
+        everything: offered.contains(scope::MCP),
+        has_own: asked.server.rule.own_scopes().iter().any(|own| offered.satisfies(own.name.as_str())),
+        rows: scope_rows(&asked.server, offered),
+        stays,
         agreed_before: before.map(|grant| When::new(grant.created_at, now)),
     };
     Ok(Page::new(view).form_action(to_client(redirect_uri)).into_response())
@@ -203,13 +221,13 @@ fn destination(redirect_uri: &RedirectUri) -> Destination {
     }
 }
 
-fn scope_row(name: &str) -> ScopeRow {
-    let words = match name {
-        scope::MCP => "Use the tools of this server in your name",
-        scope::OFFLINE_ACCESS => "Stay connected until you revoke it",
-        _ => "Do what this scope stands for at this server",
-    };
-    ScopeRow { scope: name.to_owned(), words: words.to_owned() }
+/// The single scopes that can be given, but for the one that is everything.
+fn scope_rows(server: &GuardedServer, offered: &ScopeSet) -> Vec<ScopeRow> {
+    let narrow = server.scopes().iter().filter(|name| *name != scope::MCP && offered.satisfies(name));
+    let own = |name: &str| server.rule.own_scopes().iter().find(|own| own.name.as_str() == name);
+    // Of a choice that is not made, nothing is chosen.
+    let chosen = !offered.contains(scope::MCP);
+    narrow.map(|name| ScopeRow::new(name, own(name), chosen)).collect()
 }
 
 /// The same request for somebody else: through the login page, which shows its form because of `prompt=login`.

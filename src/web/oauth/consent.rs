@@ -2,11 +2,13 @@
 //! helps when the way back to the client did not work.
 
 use crate::web::dashboard::Vouched;
+use crate::web::scopes::ScopeRow;
 use crate::web::when::When;
 use crate::wire::paths;
 use askama::Template;
 
-/// `GET /authorize`. Posts `form_token`, `request` and `decision` (`approve` or `deny`) to the same path.
+/// `GET /authorize`. Posts `form_token`, `request`, `decision` (`approve` or `deny`), `extent` ([`crate::web::scopes::Extent`])
+/// and a `scope` for each chosen one to the same path.
 #[derive(Debug, Template)]
 #[template(path = "oauth/consent.html")]
 pub struct ConsentView {
@@ -28,8 +30,14 @@ pub struct ConsentView {
     pub server_title: String,
     /// Its address.
     pub server_url: String,
-    /// What the client may do there, each as a sentence without a subject: "Use the tools of this server".
-    pub scopes: Vec<ScopeRow>,
+    /// Whether all that the user may do there was asked for. Less can be given all the same.
+    pub everything: bool,
+    /// Whether the server has scopes of its own among `rows`.
+    pub has_own: bool,
+    /// The single scopes that can be given.
+    pub rows: Vec<ScopeRow>,
+    /// Whether the client wants to stay connected.
+    pub stays: bool,
     /// When the user agreed to the same before.
     pub agreed_before: Option<When>,
 }
@@ -43,15 +51,6 @@ pub enum Destination {
     Loopback(String),
     /// An application that registered this scheme with the operating system.
     App(String),
-}
-
-/// One scope.
-#[derive(Debug, Clone)]
-pub struct ScopeRow {
-    /// As the protocol writes it: "mcp".
-    pub scope: String,
-    /// In words.
-    pub words: String,
 }
 
 /// `GET /authorize` with a request that this browser has just approved: the person came back with the Back button,
@@ -80,10 +79,10 @@ impl ConsentView {
             destination: Destination::Web("claude.ai".to_owned()),
             server_title: "Notes".to_owned(),
             server_url: "https://mcp.example.org/mcp/notes".to_owned(),
-            scopes: vec![
-                ScopeRow { scope: "mcp".to_owned(), words: "Use the tools of this server in your name".to_owned() },
-                ScopeRow { scope: "offline_access".to_owned(), words: "Stay connected until you revoke it".to_owned() },
-            ],
+            everything: true,
+            has_own: true,
+            rows: vec![ScopeRow::new("mcp:read", None, false), ScopeRow::sample("notes:<i>write", false)],
+            stays: true,
             agreed_before: Some(When::sample(-86_400 * 9)),
         }
     }
@@ -93,6 +92,8 @@ impl ConsentView {
             client_name: "</h1><script>alert(1)</script> Claude Code (official)".to_owned(),
             vouched: Vouched::Nobody,
             destination: Destination::Loopback("localhost:53124".to_owned()),
+            has_own: false,
+            rows: vec![ScopeRow::new("mcp:read", None, false)],
             agreed_before: None,
             ..Self::sample()
         }
@@ -103,6 +104,18 @@ impl ConsentView {
             client_name: "Cursor".to_owned(),
             vouched: Vouched::ByAdmin,
             destination: Destination::App("cursor".to_owned()),
+            everything: false,
+            rows: vec![ScopeRow::new("mcp:read", None, true), ScopeRow::sample("notes:write", true)],
+            ..Self::sample()
+        }
+    }
+
+    pub(crate) fn sample_narrow() -> Self {
+        Self {
+            everything: false,
+            has_own: false,
+            rows: vec![ScopeRow::new("mcp:read", None, true)],
+            stays: false,
             ..Self::sample()
         }
     }

@@ -13,6 +13,7 @@ use keyward::clock::{Clock, ManualClock, Timestamp};
 use keyward::config::{Config, Given, load};
 use keyward::entropy::{Entropy, SeededEntropy};
 use keyward::id::TokenId;
+use keyward::oauth::scope::ScopeSet;
 use keyward::secret::MasterSecret;
 use keyward::serve;
 use keyward::serve::accept::{self, BoundSocket};
@@ -232,7 +233,8 @@ impl Appliance {
     /// Makes a personal token of the admin's for every server, as the dashboard does.
     pub fn personal_token(&self, name: &str) -> (TokenId, String) {
         let id = TokenId::generate(self.clock.now(), &*self.entropy);
-        let new = NewPersonalToken { id, name: name.to_owned(), expires_at: None, servers: None };
+        let new =
+            NewPersonalToken { id, name: name.to_owned(), expires_at: None, servers: None, scopes: ScopeSet::mcp() };
         match self.app.create_personal_token(self.admin.id, &new).unwrap() {
             Made::Now(_, token) => (id, token.expose().to_owned()),
             Made::Before(_) => panic!("the id is new"),

@@ -11,6 +11,7 @@ use crate::web::dashboard::Frame;
 use crate::web::extract::SignedIn;
 use crate::web::notice::Done;
 use crate::web::page::Page;
+use crate::web::scopes::in_words;
 use crate::web::state::WebState;
 use crate::web::when::When;
 use crate::wire::paths;
@@ -33,6 +34,8 @@ pub struct TokenCreatedView {
     pub expires: When,
     /// "All servers" or the titles of the chosen ones.
     pub reach: String,
+    /// What it may do there, in words.
+    pub allows: String,
     /// The first server it reaches; `snippets` are for this one.
     pub server_title: String,
     /// [`crate::wire::snippets::with_token`].
@@ -58,8 +61,9 @@ pub struct TokenAlreadyShownView {
 /// Shows the token.
 pub(super) fn created(state: &WebState, signed_in: &SignedIn, token: &PersonalToken, secret: &SignedToken) -> Response {
     let servers = state.app.live().servers();
+    let name = signed_in.user.name.as_str();
     let reached: Vec<Arc<GuardedServer>> = match &token.reach {
-        Reach::AllServers => servers.iter().cloned().collect(),
+        Reach::AllServers => servers.iter().filter(|server| server.rule.admits(name)).cloned().collect(),
         Reach::Servers(chosen) => chosen.iter().filter_map(|resource| servers.by_resource(resource).cloned()).collect(),
     };
     let (first, others) = reached.split_first().map_or((None, &[][..]), |(first, others)| (Some(first), others));
@@ -71,6 +75,7 @@ pub(super) fn created(state: &WebState, signed_in: &SignedIn, token: &PersonalTo
         token: secret.expose().to_owned(),
         expires: When::new(token.expires_at, state.app.now()),
         reach: reach_in_words(&token.reach, &servers),
+        allows: in_words(&token.scopes),
         server_title: first.map(|server| server.title.clone()).unwrap_or_default(),
         snippets: snippets.unwrap_or_default(),
         other_servers: others.iter().map(|server| (server.title.clone(), server.resource.to_string())).collect(),
@@ -101,6 +106,7 @@ impl TokenCreatedView {
             token,
             expires: When::sample(86_400 * 365),
             reach: "All servers".to_owned(),
+            allows: "everything that you may do".to_owned(),
             server_title: "Keyward".to_owned(),
             other_servers: vec![("Notes".to_owned(), "https://mcp.example.org/mcp/notes".to_owned())],
         }

@@ -41,6 +41,7 @@ impl TokenListView {
             TokenRow { last_used: None, ..TokenRow::sample("Claude Code on the laptop", 364, TokenState::Active) },
             TokenRow {
                 reach: "Notes, Files".to_owned(),
+                allows: "notes:write, reading".to_owned(),
                 ..TokenRow::sample("Backup job", 12, TokenState::ExpiresSoon)
             },
             TokenRow::sample("<b>bold</b> & \"quoted\"", 2, TokenState::ExpiresVerySoon),

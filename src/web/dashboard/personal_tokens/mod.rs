@@ -19,6 +19,7 @@ use crate::account::personal_token::{self, PersonalToken, PersonalTokenEntry, Re
 use crate::clock::{Timestamp, days};
 use crate::id::TokenId;
 use crate::web::dashboard::{LastUsed, server_title};
+use crate::web::scopes::in_words;
 use crate::web::when::When;
 use std::time::Duration;
 
@@ -34,6 +35,8 @@ pub struct TokenRow {
     pub name: String,
     /// "All servers" or the titles of the chosen ones.
     pub reach: String,
+    /// What it may do there, in words.
+    pub allows: String,
     /// When it was made.
     pub created: When,
     /// When it stops or stopped working by itself.
@@ -78,6 +81,7 @@ impl TokenRow {
         Self {
             id: token.id,
             reach: reach_in_words(&token.reach, servers),
+            allows: in_words(&token.scopes),
             created: When::new(token.created_at, now),
             expires: When::new(token.expires_at, now),
             last_used: entry.last_use.map(|last_use| LastUsed::new(last_use, now)),
@@ -118,6 +122,7 @@ impl TokenRow {
             id: TokenId::from_bytes([0x5a; 16]),
             name: name.to_owned(),
             reach: "All servers".to_owned(),
+            allows: "everything that you may do".to_owned(),
             created: When::sample(-86_400 * 40),
             expires: When::sample(86_400 * expires_in_days + 60),
             last_used: Some(LastUsed::sample()),

@@ -10,12 +10,14 @@ use crate::account::personal_token::{MAX_TOKEN_NAME, TokenName};
 use crate::app::error::OperationError;
 use crate::app::personal_tokens::{Made, NewPersonalToken};
 use crate::id::TokenId;
+use crate::oauth::scope;
 use crate::web::dashboard::Frame;
 use crate::web::extract::{CsrfForm, PageQuery, SignedIn};
 use crate::web::notice::Done;
 use crate::web::operate::attempt;
 use crate::web::page::Page;
 use crate::web::respond::operation_error;
+use crate::web::scopes::{Extent, ScopeRow};
 use crate::web::state::WebState;
 use crate::wire::paths;
 use askama::Template;
@@ -23,11 +25,13 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
+use std::sync::Arc;
 
 /// `GET` and a refused `POST` of `/dashboard/api-keys/new`.
 ///
 /// Sends `form_token`, `creation`, `name`, `expiry` (a value of `expiries`, or `date` with `expiry_date` as
-/// YYYY-MM-DD), `reach` (`all` or `chosen`) and a `server` for each chosen one.
+/// YYYY-MM-DD), `reach` (`all` or `chosen`), a `server` for each chosen one, `extent` ([`Extent`]) and a `scope` for each
+/// chosen one.
 #[derive(Debug, Template)]
 #[template(path = "dashboard/personal_tokens/new.html")]
 pub struct TokenFormView {
@@ -55,6 +59,14 @@ pub struct TokenFormView {
     pub servers: Vec<ServerChoice>,
     /// What is wrong with the choice, as a sentence.
     pub reach_problem: Option<String>,
+    /// How much it may do.
+    pub extent: Extent,
+    /// The scopes to choose from; those that only some servers have say so.
+    pub scopes: Vec<ScopeRow>,
+    /// Whether there is more to choose from than reading.
+    pub has_own: bool,
+    /// What is wrong with the choice, as a sentence.
+    pub scope_problem: Option<String>,
     /// What is wrong with none of the fields: "You have 100 tokens, the most that one user may have. …"
     pub problem: Option<String>,
 }
@@ -72,7 +84,7 @@ pub struct ServerChoice {
     pub chosen: bool,
 }
 
-/// What an address may fill in: `?name=&expiry=&server=`.
+/// What an address may fill in: `?name=&expiry=&server=&scope=`.
 #[derive(Deserialize)]
 pub struct NewTokenQuery {
     #[serde(default)]
@@ -81,6 +93,8 @@ pub struct NewTokenQuery {
     expiry: String,
     #[serde(default)]
     server: Vec<String>,
+    #[serde(default)]
+    scope: Vec<String>,
 }
 
 /// The form.
@@ -97,6 +111,13 @@ pub async fn get(
         expiry: if by_date { BY_DATE.to_owned() } else { query.expiry },
         reach: if query.server.is_empty() { Choice::All } else { Choice::Chosen },
         server: query.server,
+        extent: match query.scope.as_slice() {
+            [] => Extent::All,
+            [only] if only == scope::MCP => Extent::All,
+            [only] if only == scope::MCP_READ => Extent::Read,
+            _ => Extent::Chosen,
+        },
+        scope: query.scope,
     };
     Page::new(form.view(&state, &signed_in, Problems::default())).into_response()
 }
@@ -112,6 +133,10 @@ pub struct TokenForm {
     reach: Choice,
     #[serde(default)]
     server: Vec<String>,
+    #[serde(default)]
+    extent: Extent,
+    #[serde(default)]
+    scope: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -148,6 +173,7 @@ struct Problems {
     name: Option<String>,
     expiry: Option<String>,
     reach: Option<String>,
+    scope: Option<String>,
     other: Option<String>,
 }
 
@@ -156,17 +182,20 @@ impl TokenForm {
         let name = TokenName::parse(&self.name);
         let expires_at = expiry_range(state).read(&self.expiry, &self.expiry_date);
         let none_chosen = self.reach == Choice::Chosen && self.server.is_empty();
-        match (name, expires_at, none_chosen) {
+        let scopes = self.extent.scopes(&self.scope);
+        match (name, expires_at, none_chosen || scopes.is_empty()) {
             (Ok(_), Ok(expires_at), false) => Ok(NewPersonalToken {
                 id: self.creation,
                 name: self.name.clone(),
                 expires_at: Some(expires_at),
                 servers: (self.reach == Choice::Chosen).then(|| self.server.clone()),
+                scopes,
             }),
-            (name, expires_at, none_chosen) => Err(Problems {
+            (name, expires_at, _) => Err(Problems {
                 name: name.err().map(|error| error.to_string()),
                 expiry: expires_at.err().map(|error| error.to_string()),
                 reach: none_chosen.then(|| "Choose one server at least.".to_owned()),
+                scope: scopes.is_empty().then(|| "Choose what the token may do.".to_owned()),
                 other: None,
             }),
         }
@@ -174,6 +203,9 @@ impl TokenForm {
 
     fn view(self, state: &WebState, signed_in: &SignedIn, problems: Problems) -> TokenFormView {
         let (range, servers) = (expiry_range(state), state.app.live().servers());
+        let name = signed_in.user.name.as_str();
+        let servers: Vec<_> = servers.iter().filter(|server| server.rule.admits(name)).collect();
+        let scopes = scope_rows(&servers, &self.scope);
         TokenFormView {
             frame: Frame::new(state, signed_in, Done(None)),
             creation: self.creation.to_string(),
@@ -187,6 +219,10 @@ impl TokenForm {
             all_servers: self.reach == Choice::All,
             servers: servers.iter().map(|server| ServerChoice::of(server, &self.server)).collect(),
             reach_problem: problems.reach,
+            extent: self.extent,
+            has_own: scopes.len() > 1,
+            scopes,
+            scope_problem: problems.scope,
             problem: problems.other,
         }
     }
@@ -201,6 +237,24 @@ impl ServerChoice {
             chosen: chosen.iter().any(|name| name == server.name.as_str()),
         }
     }
+}
+
+/// Reading, and the scopes that single servers have of their own, each once.
+fn scope_rows(servers: &[&Arc<GuardedServer>], chosen: &[String]) -> Vec<ScopeRow> {
+    let is_chosen = |name: &str| chosen.iter().any(|chosen| chosen == name);
+    let mut rows = vec![ScopeRow::new(scope::MCP_READ, None, is_chosen(scope::MCP_READ))];
+    for server in servers {
+        for own in server.rule.own_scopes() {
+            let name = own.name.as_str();
+            let row = ScopeRow::new(name, Some(own), is_chosen(name));
+            let words = format!("{}: {}", server.title, row.words);
+            match rows.iter_mut().find(|row| row.scope == name) {
+                Some(same) => same.words = format!("{}. {words}", same.words),
+                None => rows.push(ScopeRow { words, ..row }),
+            }
+        }
+    }
+    rows
 }
 
 fn expiry_range(state: &WebState) -> ExpiryRange {
@@ -239,6 +293,10 @@ impl TokenFormView {
             all_servers: true,
             servers: vec![server("notes", "Notes"), server("files", "Files")],
             reach_problem: None,
+            extent: Extent::All,
+            scopes: vec![ScopeRow::new(scope::MCP_READ, None, false)],
+            has_own: false,
+            scope_problem: None,
             problem: None,
         }
     }
@@ -252,6 +310,10 @@ impl TokenFormView {
             expiry_problem: Some("The last day that you can choose is 23 November 2027.".to_owned()),
             all_servers: false,
             reach_problem: Some("Choose one server at least.".to_owned()),
+            extent: Extent::Chosen,
+            scopes: vec![ScopeRow::new(scope::MCP_READ, None, false), ScopeRow::sample("notes:write", true)],
+            has_own: true,
+            scope_problem: Some("Choose what the token may do.".to_owned()),
             problem: Some("You have 100 tokens, the most that one person may have. Revoke one first.".to_owned()),
             ..Self::sample()
         }
