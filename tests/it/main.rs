@@ -24,6 +24,7 @@ mod registration;
 mod revocation;
 mod restart;
 mod rows;
+mod rules;
 mod sign_in;
 mod tidy;
 mod token_exchange;
