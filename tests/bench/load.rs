@@ -1,9 +1,12 @@
 //! A load: one request again and again over connections that are kept, each waiting for its answer.
+//!
+//! It asks its connections in turn and never sleeps: to wake a sleeping client costs the server as much as half an answer, and
+//! a slow server more often than a fast one, so that would be measured instead of the server.
 
-use std::net::Ipv4Addr;
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::{Ipv4Addr, TcpStream};
+use std::ops::Range;
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 const CONNECTIONS: u32 = 32;
 
@@ -36,66 +39,74 @@ impl Call {
 
 /// Sends the call once.
 pub fn once(call: &Call) -> Answer {
-    block_on(async {
-        let mut connection = Connection::open(call.port).await;
-        let (status, range) = connection.ask(&call.bytes).await;
-        Answer { status, body: String::from_utf8(connection.buffer[range].to_vec()).unwrap() }
-    })
+    let mut connection = Connection::open(call);
+    connection.send();
+    loop {
+        if let Some((status, range)) = connection.answered() {
+            return Answer { status, body: String::from_utf8(connection.buffer[range].to_vec()).unwrap() };
+        }
+    }
 }
 
 /// Sends the call `count` times; how long that took. Every answer must have the status of the first.
 pub fn run(call: &Call, count: u32) -> Duration {
     let expected = once(call).status;
     let began = Instant::now();
-    block_on(async {
-        let mut tasks = tokio::task::JoinSet::new();
-        for _ in 0..CONNECTIONS {
-            let (port, bytes) = (call.port, call.bytes.clone());
-            tasks.spawn(async move {
-                let mut connection = Connection::open(port).await;
-                for _ in 0..count / CONNECTIONS {
-                    assert_eq!(connection.ask(&bytes).await.0, expected);
-                }
-            });
-        }
-        while let Some(done) = tasks.join_next().await {
-            done.unwrap();
-        }
-    });
-    began.elapsed()
-}
-
-fn block_on<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
-}
-
-struct Connection {
-    stream: TcpStream,
-    buffer: Vec<u8>,
-}
-
-impl Connection {
-    async fn open(port: u16) -> Self {
-        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.unwrap();
-        stream.set_nodelay(true).unwrap();
-        Self { stream, buffer: Vec::with_capacity(8192) }
-    }
-
-    /// Sends one request; the status, and where the body of the answer lies in the buffer.
-    async fn ask(&mut self, request: &[u8]) -> (u16, std::ops::Range<usize>) {
-        self.stream.write_all(request).await.unwrap();
-        self.buffer.clear();
-        loop {
-            assert_ne!(self.stream.read_buf(&mut self.buffer).await.unwrap(), 0, "the server closed the connection");
-            if let Some(head) = find(&self.buffer, b"\r\n\r\n").map(|at| at + 4) {
-                let end = head + content_length(&self.buffer[..head]);
-                if self.buffer.len() >= end {
-                    assert_eq!(self.buffer.len(), end, "one answer at a time");
-                    let status = std::str::from_utf8(&self.buffer[9..12]).unwrap().parse().unwrap();
-                    return (status, head..end);
+    let mut connections: Vec<Connection<'_>> = (0..CONNECTIONS).map(|_| Connection::open(call)).collect();
+    connections.iter_mut().for_each(Connection::send);
+    let (mut sent, mut answered) = (CONNECTIONS, 0);
+    while answered < count {
+        for connection in &mut connections {
+            if let Some((status, _)) = connection.answered() {
+                assert_eq!(status, expected);
+                answered += 1;
+                if sent < count {
+                    connection.send();
+                    sent += 1;
                 }
             }
         }
+    }
+    began.elapsed()
+}
+
+/// One connection, which never waits.
+struct Connection<'a> {
+    stream: TcpStream,
+    request: &'a [u8],
+    buffer: Vec<u8>,
+}
+
+impl<'a> Connection<'a> {
+    fn open(call: &'a Call) -> Self {
+        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, call.port)).unwrap();
+        stream.set_nodelay(true).unwrap();
+        stream.set_nonblocking(true).unwrap();
+        Self { stream, request: &call.bytes, buffer: Vec::with_capacity(8192) }
+    }
+
+    /// Sends the request, which is smaller than any socket's buffer.
+    fn send(&mut self) {
+        self.buffer.clear();
+        assert_eq!(self.stream.write(self.request).unwrap(), self.request.len());
+    }
+
+    /// The status, and where the body lies in the buffer, if the answer is there.
+    fn answered(&mut self) -> Option<(u16, Range<usize>)> {
+        let mut part = [0; 8192];
+        match self.stream.read(&mut part) {
+            Ok(0) => panic!("the server closed the connection"),
+            Ok(read) => self.buffer.extend_from_slice(&part[..read]),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return None,
+            Err(error) => panic!("{error}"),
+        }
+        let head = find(&self.buffer, b"\r\n\r\n")? + 4;
+        let end = head + content_length(&self.buffer[..head]);
+        if self.buffer.len() < end {
+            return None;
+        }
+        assert_eq!(self.buffer.len(), end, "one answer at a time");
+        Some((std::str::from_utf8(&self.buffer[9..12]).unwrap().parse().unwrap(), head..end))
     }
 }
 
