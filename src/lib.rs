@@ -22,7 +22,7 @@
 //! | [`account`] | Who are the people, and what slows guessing? |
 //! | [`keys`] | Which key signs, which verify? The only home of Ed25519; rotation is a pure plan for `now` |
 //! | [`token`] | Is this token good now? The hot path; only it makes the proofs that let a request through |
-//! | [`access`] | Which servers are guarded, and may this token use this one? |
+//! | [`access`] | Which servers are guarded, and may this token do that at this one? Only it permits |
 //!
 //! # Persistence
 //!
@@ -55,8 +55,8 @@
 //!
 //! # Ways through it
 //!
-//! - A tool call: [`serve::accept`], [`wire::entry`], [`gateway`], [`wire::bearer`], [`token::Verifier`], [`access::decide`],
-//!   [`mcp`].
+//! - A tool call: [`serve::accept`], [`wire::entry`], [`gateway`], [`wire::bearer`], [`token::Verifier`], [`mcp::Posted`],
+//!   [`access::decide`], and [`mcp`] or the server behind `gateway`.
 //! - Somebody connects a client: `gateway`'s challenge, [`oauth::metadata`], [`oauth::registration`] or
 //!   [`oauth::client_document`], [`oauth::authorization`], [`app::authorize`], [`app::exchange`].
 //! - A revocation: [`app::revoke`], [`store::tables::REVOCATIONS`], [`token::RevocationSet`], the next request.

@@ -221,6 +221,19 @@ mod tests {
     }
 
     #[test]
+    fn a_server_may_have_a_rule() {
+        let all = servers(
+            "[servers.files]\nurl = \"http://h\"\nusers = [\"anna\", \"Ben\"]\n\
+             [servers.files.scopes]\n\"files:write\" = [\"write_*\"]\n[servers.files.most]\nben = [\"mcp:read\"]",
+        );
+        let rule = &all[1].rule;
+        assert_eq!(rule.scopes().as_str(), "files:write mcp mcp:read");
+        assert!(rule.own_scopes()[0].names("write_file") && rule.admits("ben") && !rule.admits("ada"));
+        assert_eq!((rule.most_for("ben").as_str(), rule.most_for("anna").as_str()), ("mcp:read", "mcp"));
+        assert_eq!(all[0].rule, AccessRule::default());
+    }
+
+    #[test]
     fn a_command_has_an_environment_of_its_own_which_is_not_printed() {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(b"hunter3\n").unwrap();
@@ -281,6 +294,12 @@ mod tests {
             (server("path = \"/mcp/a\"\n[servers.a]\nurl = \"http://h\""), "the servers a and files have the same"),
             (server("title = \"\""), "servers.files.title must be"),
             (server("idle_timeout = \"0s\""), "servers.files.idle_timeout is 0s; it must be 1s to 1d"),
+            (server("users = []"), "servers.files.users is not good: the list of users is empty"),
+            (server("most = { ada = [\"x\"] }"), "servers.files.most is not good: the most for ada names the scope x"),
+            (
+                server("scopes = { mcp = [\"x\"] }"),
+                "servers.files.scopes is not good: the scope mcp has its meaning already",
+            ),
             (server("command = [\"x\"]"), "a server has one of them"),
             (server("environment = { A = \"b\" }"), "servers.files.environment belongs to a server with a command"),
             (command("assertion = true"), "servers.files.assertion belongs to a server with a url"),

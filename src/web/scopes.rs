@@ -3,7 +3,7 @@
 //! The choice works without scripts: everything, only reading, or single scopes. What comes back is a [`ScopeSet`] that
 //! was wished for; what is given is decided by the operation, which never gives more than was asked and than the user has.
 
-use crate::access::OwnScope;
+use crate::access::{OwnScope, ToolPattern};
 use crate::oauth::scope::{self, MAX_SCOPES, ScopeSet};
 use serde::Deserialize;
 
@@ -69,7 +69,7 @@ impl ScopeRow {
 }
 
 fn tools_in_words(own: &OwnScope) -> String {
-    let shown: Vec<_> = own.tools.iter().take(MAX_SHOWN).map(|pattern| pattern.as_str()).collect();
+    let shown: Vec<_> = own.tools.iter().take(MAX_SHOWN).map(ToolPattern::as_str).collect();
     match own.tools.len() - shown.len() {
         0 => shown.join(", "),
         more => format!("{} and {more} more", shown.join(", ")),
@@ -99,7 +99,7 @@ impl ScopeRow {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::access::{AccessRule, ToolPattern};
+    use crate::access::AccessRule;
 
     #[test]
     fn scopes_are_told_in_words() {

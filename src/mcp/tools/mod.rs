@@ -27,7 +27,7 @@ use std::sync::{Arc, LazyLock};
 static DEFINITIONS: LazyLock<Vec<Definition>> = LazyLock::new(|| {
     let tools =
         [whoami::definition(), list_servers::definition(), list_my_tokens::definition(), revoke_my_token::definition()];
-    tools.into_iter().map(Definition::of).collect()
+    tools.iter().map(Definition::of).collect()
 });
 
 #[derive(Debug)]
@@ -38,7 +38,7 @@ struct Definition {
 }
 
 impl Definition {
-    fn of(tool: serde_json::Value) -> Self {
+    fn of(tool: &serde_json::Value) -> Self {
         let reads_only = tool["annotations"]["readOnlyHint"] == true;
         Self {
             name: tool["name"].as_str().unwrap_or_default().to_owned(),
@@ -50,8 +50,8 @@ impl Definition {
 
 /// The array of `tools/list`: the tools for which `shows` says yes.
 pub(super) fn list(shows: impl Fn(&str, Effect) -> bool) -> String {
-    let shown = DEFINITIONS.iter().filter(|tool| shows(&tool.name, tool.effect));
-    format!("[{}]", shown.map(|tool| tool.json.as_str()).collect::<Vec<_>>().join(","))
+    let listed = DEFINITIONS.iter().filter(|tool| shows(&tool.name, tool.effect));
+    format!("[{}]", listed.map(|tool| tool.json.as_str()).collect::<Vec<_>>().join(","))
 }
 
 /// What a tool does, if there is one of that name.

@@ -14,6 +14,7 @@ use crate::wire::snippets::{self, Snippet};
 use askama::Template;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use std::sync::Arc;
 
 /// `GET /dashboard`.
 #[derive(Debug, Template)]
@@ -51,9 +52,11 @@ pub async fn get(State(state): State<WebState>, signed_in: SignedIn, notice: Don
     let (tokens, connections) = own.await?;
     let now = state.app.now();
     let live = || tokens.iter().filter(|entry| entry.state == TokenState::Live);
+    let servers = state.app.live().servers();
+    let usable = |server: &&Arc<GuardedServer>| server.rule.admits(signed_in.user.name.as_str());
     let view = HomeView {
         frame: Frame::new(&state, &signed_in, notice),
-        servers: state.app.live().servers().iter().map(|server| ServerCard::of(server)).collect(),
+        servers: servers.iter().filter(usable).map(|server| ServerCard::of(server)).collect(),
         personal_tokens: live().count(),
         expiring_soon: live().filter(|entry| entry.token.ends_within(SOON, now)).count(),
         connections,
