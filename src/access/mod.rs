@@ -25,6 +25,6 @@ pub use server::{GuardedServer, NotAServerName, PathError, ServerKind, ServerNam
 pub use server_directory::{ServerDirectory, SharedPlace};
 pub use tool_pattern::{MAX_PATTERN, NotAToolPattern, ToolPattern};
 pub use upstream::{
-    ChildMode, CredentialError, HttpUpstream, StdioUpstream, UpstreamCredential, UpstreamTimeouts, UpstreamUrl,
-    UpstreamUrlError,
+    ChildMode, CredentialError, HttpUpstream, MAX_UPSTREAM_URL, StdioUpstream, UpstreamCredential, UpstreamTimeouts,
+    UpstreamUrl, UpstreamUrlError,
 };

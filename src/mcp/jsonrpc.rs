@@ -2,7 +2,7 @@
 //!
 //! The reader is strict, and keeps what it need not understand as text: ids to be echoed and parameters for whoever knows
 //! the method. It copies nothing that it can borrow. Invariants: an id is a string or an integer, never null; parameters
-//! are an object; a member that counts stands there once, and none that another reader could take for it ([`members`]); a
+//! are an object; a member that counts stands there once, and none that another reader could take for it (`members`); a
 //! batch has 1 to [`MAX_BATCH`] elements.
 
 use crate::mcp::members;
