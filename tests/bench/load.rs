@@ -26,9 +26,14 @@ impl Call {
     /// `tools/call whoami`, as clients send it.
     pub fn whoami(port: u16, token: Option<&str>) -> Self {
         let body = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"whoami","arguments":{}}}"#;
+        Self::post(port, "/mcp", body, token)
+    }
+
+    /// A message, as clients send it.
+    pub fn post(port: u16, path: &str, body: &str, token: Option<&str>) -> Self {
         let authorization = token.map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
         let request = format!(
-            "POST /mcp HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUser-Agent: bench/1\r\n{authorization}\
+            "POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUser-Agent: bench/1\r\n{authorization}\
              Content-Type: application/json\r\nAccept: application/json, text/event-stream\r\n\
              MCP-Protocol-Version: 2025-06-18\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
@@ -68,6 +73,18 @@ pub fn run(call: &Call, count: u32) -> Duration {
         }
     }
     began.elapsed()
+}
+
+/// How long each of `count` calls took, one after the other over one connection.
+pub fn times(call: &Call, count: usize) -> Vec<Duration> {
+    let mut connection = Connection::open(call);
+    let mut one = || {
+        let began = Instant::now();
+        connection.send();
+        while connection.answered().is_none() {}
+        began.elapsed()
+    };
+    (0..count).map(|_| one()).collect()
 }
 
 /// One connection, which never waits.

@@ -3,7 +3,7 @@
 //! Absolute figures belong to the machine; ratios carry over. What is compared is measured in turn, in rounds, and the
 //! median counts. CPU is user + system time of the server's process, so other work on the machine disturbs it little. Nothing
 //! here fails for being slow: the table says `misses`, a person decides. `cargo bench -- tokens` measures one part alone;
-//! the parts are `start`, `tokens` and `requests`. `KEYWARD_BENCH_REQUESTS` sets the requests of a round.
+//! the parts are `start`, `tokens`, `requests` and `forward`. `KEYWARD_BENCH_REQUESTS` sets the requests of a round.
 
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot go on is none")]
 #![expect(clippy::print_stdout, reason = "the table is the point")]
@@ -11,6 +11,7 @@
 
 mod admission;
 mod floor;
+mod forward;
 mod load;
 mod process;
 
@@ -25,12 +26,14 @@ const STARTS: usize = 15;
 fn main() {
     // Cargo adds a flag of its own.
     let chosen: Vec<String> = env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
-    if chosen == ["floor"] {
-        floor::serve();
-        return;
+    match chosen.as_slice() {
+        [word] if word == "floor" => return floor::serve(),
+        [word] if word == "proxy" => return forward::serve(),
+        _ => {}
     }
     println!("{:<66} {:>10} {:>12}", "", "wanted", "measured");
-    for (name, measure) in [("start", start_and_memory as fn()), ("tokens", tokens), ("requests", requests)] {
+    let parts = [("start", start_and_memory as fn()), ("tokens", tokens), ("requests", requests), ("forward", forward)];
+    for (name, measure) in parts {
         if chosen.is_empty() || chosen.iter().any(|word| word == name) {
             measure();
         }
@@ -67,8 +70,26 @@ fn tokens() {
     row("  of bare verification", "< 1.15 x", ratio, ratio < 1.15);
 }
 
+fn count() -> u32 {
+    env::var("KEYWARD_BENCH_REQUESTS").map_or(100_000, |text| text.parse().unwrap())
+}
+
+/// CPU of each server a request, and requests a second: medians of the rounds.
+fn compare<const N: usize>(servers: [(&Server, &Call); N]) -> ([f64; N], [f64; N]) {
+    let count = count();
+    let (mut cpu, mut rates) = ([const { Vec::new() }; N], [const { Vec::new() }; N]);
+    for _ in 0..ROUNDS {
+        for (place, (server, call)) in servers.iter().enumerate() {
+            let before = server.cpu();
+            let time = load::run(call, count);
+            cpu[place].push(server.cpu().saturating_sub(before) / count);
+            rates[place].push(time);
+        }
+    }
+    (cpu.map(median).map(micros), rates.map(median).map(|time| f64::from(count) / time.as_secs_f64()))
+}
+
 fn requests() {
-    let count = env::var("KEYWARD_BENCH_REQUESTS").map_or(100_000_u32, |text| text.parse().unwrap());
     let keyward = Server::keyward_fixture();
     let token = keyward.ready()["personal_token"].as_str().unwrap().to_owned();
     let whoami = Call::whoami(keyward.port(), Some(&token));
@@ -81,18 +102,8 @@ fn requests() {
     let stranger = Call::whoami(keyward.port(), None);
     assert_eq!(load::once(&stranger).status, 401);
 
-    let mut cpu = [const { Vec::new() }; 3];
-    let mut seconds = [const { Vec::new() }; 3];
-    for _ in 0..ROUNDS {
-        for (place, (server, call)) in [(&floor, &bare), (&keyward, &whoami), (&keyward, &stranger)].iter().enumerate()
-        {
-            let before = server.cpu();
-            seconds[place].push(load::run(call, count));
-            cpu[place].push(server.cpu().saturating_sub(before) / count);
-        }
-    }
-    let [bare_cpu, call_cpu, refusal_cpu] = cpu.map(median).map(micros);
-    let [bare_rate, call_rate, refusal_rate] = seconds.map(median).map(|time| f64::from(count) / time.as_secs_f64());
+    let servers = [(&floor, &bare), (&keyward, &whoami), (&keyward, &stranger)];
+    let ([bare_cpu, call_cpu, refusal_cpu], [bare_rate, call_rate, refusal_rate]) = compare(servers);
     note("bare axum handler, same JSON, no authentication: CPU a request, us", bare_cpu);
     note("  requests a second", bare_rate);
     note("tools/call whoami with a token seen before: CPU a request, us", call_cpu);
@@ -104,6 +115,30 @@ fn requests() {
     note("resident memory after these requests, MB", keyward.resident_mb());
     keyward.stop();
     floor.stop();
+}
+
+fn forward() {
+    let chain = forward::Chain::start();
+    let servers = [(&chain.bare, &chain.bare_call), (&chain.keyward, &chain.keyward_call)];
+    let ([bare_cpu, call_cpu], [bare_rate, call_rate]) = compare(servers);
+    note("bare axum and hyper-client proxy, no authentication: CPU a request, us", bare_cpu);
+    note("  requests a second", bare_rate);
+    note("tools/call through to an HTTP upstream: CPU a request, us", call_cpu);
+    note("  requests a second", call_rate);
+    row("  of the bare proxy", "<= 2.00 x", call_cpu / bare_cpu, call_cpu / bare_cpu <= 2.0);
+
+    let (mut direct, mut bare, mut through) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        direct.push(forward::half_way(&chain.direct_call, 2_000));
+        bare.push(forward::half_way(&chain.bare_call, 2_000));
+        through.push(forward::half_way(&chain.keyward_call, 2_000));
+    }
+    let [direct, bare, through] = [direct, bare, through].map(median).map(micros);
+    note("latency at one client, straight to the upstream: p50, us", direct);
+    note("  through the bare proxy", bare);
+    note("  through Keyward", through);
+    row("  added by Keyward, us", "<= 100", through - direct, through - direct <= 100.0);
+    note("resident memory after these requests, MB", chain.keyward.resident_mb());
 }
 
 fn row(what: &str, wanted: &str, measured: f64, meets: bool) {

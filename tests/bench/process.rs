@@ -37,10 +37,24 @@ impl Server {
         Self::start(command, "{")
     }
 
+    /// `keyward fixture` with the configuration in `file`.
+    pub fn keyward_fixture_with(file: &Path) -> Self {
+        let mut command = keyward();
+        command.args(["fixture", "--port", "0", "--config"]).arg(file);
+        Self::start(command, "{")
+    }
+
     /// The bare handler of [`crate::floor`], which answers with `answer`.
     pub fn floor(answer: &str) -> Self {
         let mut command = on_one_core(&env::current_exe().unwrap());
         command.arg("floor").env("FLOOR_ANSWER", answer);
+        Self::start(command, "{")
+    }
+
+    /// The bare proxy of [`crate::forward`] before the server at `port`.
+    pub fn bare_proxy(port: u16) -> Self {
+        let mut command = on_one_core(&env::current_exe().unwrap());
+        command.arg("proxy").env("PROXY_UPSTREAM", format!("127.0.0.1:{port}"));
         Self::start(command, "{")
     }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The table of what was measured beside what is wanted, of a release build (Linux; some minutes with the build).
-# With arguments only those parts: start, tokens, requests.
+# With arguments only those parts: start, tokens, requests, forward.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 cargo bench --locked --bench bench --no-run

@@ -1,0 +1,87 @@
+//! What does it cost to stand before another HTTP server? A call through Keyward beside the same call through a bare proxy
+//! of axum and hyper's client, which knows nothing of MCP and of tokens, both to the same trivial upstream.
+
+use crate::load::{self, Call};
+use crate::process::Server;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::header::HOST;
+use axum::http::uri::{Authority, Scheme, Uri};
+use axum::response::Response;
+use axum::routing::any;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use serde_json::json;
+use std::env;
+use std::fs;
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// What is asked of each proxy: a tool that only the upstream knows.
+const CALL: &str =
+    r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{"text":"a"}}}"#;
+
+/// What stands before an upstream.
+pub struct Chain {
+    _upstream: Server,
+    pub bare: Server,
+    pub keyward: Server,
+    pub direct_call: Call,
+    pub bare_call: Call,
+    pub keyward_call: Call,
+    _config: TempDir,
+}
+
+impl Chain {
+    pub fn start() -> Self {
+        let answer = json!({
+            "jsonrpc": "2.0", "id": 1, "result": {"content": [{"type": "text", "text": "a".repeat(400)}]},
+        });
+        let upstream = Server::floor(&answer.to_string());
+        let bare = Server::bare_proxy(upstream.port());
+        let config = tempfile::tempdir().unwrap();
+        let file = config.path().join("keyward.toml");
+        let url = format!("http://127.0.0.1:{}/mcp", upstream.port());
+        fs::write(&file, format!("[servers.up]\nurl = \"{url}\"\n")).unwrap();
+        let keyward = Server::keyward_fixture_with(&file);
+        let token = keyward.ready()["personal_token"].as_str().unwrap().to_owned();
+        let [direct_call, bare_call] = [&upstream, &bare].map(|server| Call::post(server.port(), "/mcp", CALL, None));
+        let keyward_call = Call::post(keyward.port(), "/mcp/up", CALL, Some(&token));
+        let chain = Self { _upstream: upstream, bare, keyward, direct_call, bare_call, keyward_call, _config: config };
+        let bodies = [&chain.direct_call, &chain.bare_call, &chain.keyward_call].map(|call| load::once(call).body);
+        assert!(bodies[0] == bodies[1] && bodies[1] == bodies[2], "{bodies:?}");
+        chain
+    }
+}
+
+/// Half of the calls took no longer than this.
+pub fn half_way(call: &Call, count: usize) -> Duration {
+    crate::median(load::times(call, count))
+}
+
+/// The bare proxy; serves until it is killed.
+pub fn serve() {
+    let upstream: Authority = env::var("PROXY_UPSTREAM").unwrap().parse().unwrap();
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(async {
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        let client: Client<HttpConnector, Body> = Client::builder(TokioExecutor::new()).build(connector);
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        println!("{{\"url\":\"http://{}\"}}", listener.local_addr().unwrap());
+        axum::serve(listener, Router::new().fallback(any(forward)).with_state((client, upstream))).await.unwrap();
+    });
+}
+
+async fn forward(
+    State((client, upstream)): State<(Client<HttpConnector, Body>, Authority)>,
+    mut request: Request,
+) -> Response {
+    let mut uri = request.uri().clone().into_parts();
+    uri.scheme = Some(Scheme::HTTP);
+    uri.authority = Some(upstream);
+    *request.uri_mut() = Uri::from_parts(uri).unwrap();
+    request.headers_mut().remove(HOST);
+    client.request(request).await.unwrap().map(Body::new)
+}
