@@ -310,6 +310,26 @@ async fn a_large_answer_passes_whole() {
 }
 
 #[tokio::test]
+async fn a_client_that_does_not_read_holds_the_upstream_back() {
+    let story = Story::new();
+    let mut events = story.wire.call(FILES, "many", json!({"count": 20_000})).await.expect(200);
+    events.next().await.unwrap().unwrap();
+    let mut sent = 0;
+    for _ in 0..100 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let before = std::mem::replace(&mut sent, story.upstream.sent());
+        if before == sent {
+            break;
+        }
+    }
+    // What the kernel holds for the connections; 320 MB would come.
+    assert!(sent < 2_000, "{sent} of 20000");
+    assert_eq!(story.upstream.open(), 1);
+    drop(events);
+    story.upstream.until_open(0).await;
+}
+
+#[tokio::test]
 async fn what_an_upstream_wants_from_us_is_not_told_to_the_client() {
     let story = Story::new();
     let bearer = json!({"www-authenticate": "Bearer resource_metadata=\"https://elsewhere/x\"", "set-cookie": "a=b"});

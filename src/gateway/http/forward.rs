@@ -16,7 +16,7 @@ use crate::mcp::{Asker, RpcError};
 use crate::token::{Addressee, AssertionMaker, Caller};
 use axum::body::{Body, Bytes};
 use axum::http::header::HOST;
-use axum::http::{Request, StatusCode};
+use axum::http::{Method, Request, StatusCode};
 use axum::response::Response;
 use http_body_util::Full;
 use std::sync::Arc;
@@ -51,8 +51,12 @@ impl HttpUpstreams {
 
     async fn exchange(&self, asker: &Asker, upstream: &HttpUpstream, call: Call) -> Result<Answered, Failure> {
         let link = self.links.of(&asker.server, upstream, &self.app.live().servers())?;
+        let limit = match call.method {
+            // A stream may have nothing to say for a while, and some servers send no head before they have.
+            Method::GET => link.timeouts.first_byte.max(link.timeouts.idle),
+            _ => link.timeouts.first_byte,
+        };
         let request = self.request(&link, asker, upstream, call)?;
-        let limit = link.timeouts.first_byte;
         let response = match tokio::time::timeout(limit, link.client.request(request)).await {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => return Err(Failure::of(&error)),

@@ -47,6 +47,8 @@ struct Shared {
     /// Lets `step` and `GET` streams send one more event.
     step: Notify,
     sessions: Mutex<Vec<String>>,
+    /// Events that `many` has sent.
+    sent: AtomicUsize,
 }
 
 /// Something that is open, until it is dropped.
@@ -119,6 +121,11 @@ impl Upstream {
     /// Calls and streams that are open.
     pub fn open(&self) -> usize {
         self.shared.open.load(Ordering::SeqCst)
+    }
+
+    /// Events that `many` has sent.
+    pub fn sent(&self) -> usize {
+        self.shared.sent.load(Ordering::SeqCst)
     }
 
     /// Waits until that many are open.
@@ -199,12 +206,15 @@ async fn tool(shared: &Arc<Shared>, body: &Value) -> Response {
         "many" => {
             let (sender, stream) = stream();
             let count = arguments["count"].as_u64().unwrap();
+            let (open, shared) = (Open::new(shared), Arc::clone(shared));
             tokio::spawn(async move {
+                let _open = open;
                 let event = Bytes::from(format!("data: {}\n\n", "x".repeat(16 * 1024)));
                 for _ in 0..count {
                     if sender.send(Ok(event.clone())).await.is_err() {
                         return;
                     }
+                    shared.sent.fetch_add(1, Ordering::SeqCst);
                 }
             });
             event_stream(stream)
