@@ -7,6 +7,7 @@
 //! | `operation` | What does a message ask for? |
 //! | `rule` | Who may do what at a server? |
 //! | `server` | What is a guarded server? |
+//! | `proxied` | What is a server behind a proxy of the owner's? |
 //! | `server_directory` | Which server does this path, name or resource mean? |
 //! | `decision` | May the holder of this token do that at this server? |
 
@@ -15,11 +16,13 @@ mod tool_pattern;
 mod operation;
 mod rule;
 mod server;
+mod proxied;
 mod server_directory;
 mod decision;
 
 pub use decision::{Denied, InsufficientScope, Permission, decide, shows_tool};
 pub use operation::{Effect, Operation, ToolCall};
+pub use proxied::ProxiedUrlError;
 pub use rule::{AccessRule, MAX_OWN_SCOPES, OwnScope, RuleError};
 pub use server::{GuardedServer, NotAServerName, PathError, ServerKind, ServerName, ServerSource};
 pub use server_directory::{ServerDirectory, SharedPlace};

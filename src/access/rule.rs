@@ -172,6 +172,19 @@ impl AccessRule {
         Self { users: None, own_scopes, most: Vec::new(), scopes, everything: ScopeSet::mcp() }
     }
 
+    /// The same users, and one scope that opens everything: for a server whose messages nobody here reads, so that no
+    /// narrower scope could be held to.
+    #[must_use]
+    pub fn undivided(self) -> Self {
+        Self {
+            users: self.users,
+            own_scopes: Vec::new(),
+            most: Vec::new(),
+            scopes: ScopeSet::mcp(),
+            everything: self.everything,
+        }
+    }
+
     fn read_most(&self, user: &str, scopes: &[String]) -> Result<ScopeSet, RuleError> {
         for name in scopes {
             if !self.scopes.contains(name) {

@@ -1,11 +1,13 @@
 //! What is a guarded server? One MCP server behind Keyward: one protected resource with its own URL (RFC 9728 §1).
 //!
-//! Invariant: a server's resource is the issuer's origin and its path, so that what clients put into their settings, what
-//! the metadata says and what stands in the `aud` of tokens are the same text.
+//! Invariant: a server's resource is the issuer's origin and its path, or the URL at the proxy that it stands behind
+//! ([`super::proxied`]), so that what clients put into their settings, what the metadata says and what stands in the `aud` of
+//! tokens are the same text.
 
 use crate::access::rule::AccessRule;
 use crate::access::upstream::{HttpUpstream, StdioUpstream};
 use crate::oauth::issuer::Issuer;
+use crate::oauth::metadata::resource_metadata_url;
 use crate::oauth::resource::{ResourceError, ResourceUri};
 use crate::oauth::scope::ScopeSet;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -82,6 +84,8 @@ pub enum ServerKind {
     Http(HttpUpstream),
     /// A program that is an MCP server on its standard input and output.
     Stdio(StdioUpstream),
+    /// An MCP server behind a proxy of the owner's, which asks us about each request. Its messages never come here.
+    Proxied,
 }
 
 /// Who set up a server, and so where it can be changed.
@@ -102,10 +106,12 @@ pub struct GuardedServer {
     pub name: ServerName,
     /// Its name for people.
     pub title: String,
-    /// Its path at the issuer: `/mcp` or `/mcp/{one segment}`.
+    /// Its path at the issuer: `/mcp` or `/mcp/{one segment}`; `/verify/{name}` for one behind a proxy.
     pub path: String,
     /// Its URL: what tokens for it have in `aud`.
     pub resource: ResourceUri,
+    /// Where its metadata document is (RFC 9728 §3).
+    pub metadata_url: String,
     /// What stands behind it.
     pub kind: ServerKind,
     /// Who may do what there.
@@ -147,9 +153,10 @@ impl GuardedServer {
             ServerName::parse(segment).map_err(|_| PathError::NotAPath)?;
         }
         let resource = ResourceUri::parse(&issuer.join(path))?;
+        let metadata_url = resource_metadata_url(&resource);
         let (title, path) = (title.to_owned(), path.to_owned());
         let (rule, source) = (AccessRule::default(), ServerSource::Builtin);
-        Ok(Self { name, title, path, resource, kind, rule, source, enabled: true })
+        Ok(Self { name, title, path, resource, metadata_url, kind, rule, source, enabled: true })
     }
 
     /// Whether it is at `/mcp`.

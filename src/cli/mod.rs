@@ -238,6 +238,7 @@ fn check_config(given: Given, out: &mut dyn Write) -> Result<(), ServeError> {
             ServerKind::Builtin => "built in".to_owned(),
             ServerKind::Http(upstream) => upstream.url.origin().to_owned(),
             ServerKind::Stdio(upstream) => format!("command {}", upstream.command[0]),
+            ServerKind::Proxied => format!("behind a proxy that asks {}", server.path),
         };
         let off = if server.enabled { "" } else { ", not enabled" };
         writeln!(out, "  Server      {} at {} ({behind}{off})", server.name, server.resource)?;

@@ -76,7 +76,7 @@ pub const SERVER_OPTIONS: &[OptionDoc] = &[
     option("path", "", "Where clients find it: /mcp/NAME by default. One server may take /mcp; the built-in one is then at /mcp/keyward."),
     option("enabled", "true", "Whether it answers. One that does not is unknown to clients."),
 
-    option("url", "", "URL of the MCP server, http or https. Each server has either a url or a command."),
+    option("url", "", "URL of the MCP server, http or https. Each server has a url, a command or a proxied_url."),
     option("credential.header", "\"Authorization\"", "Header in which the credential is sent to url, instead of what the client sent."),
     option("credential.file", "", "File with the credential, read at start."),
     option("credential.environment", "", "Environment variable with the credential, read at start."),
@@ -93,6 +93,8 @@ pub const SERVER_OPTIONS: &[OptionDoc] = &[
     option("mode", "\"per-user\"", "Who shares a running command: per-user, shared or per-session."),
     option("max_children", "16", "Most running commands of this server; 1 to 1000."),
     option("idle", "\"10m\"", "A running command that nobody uses is ended after this; 10s to 7d."),
+
+    option("proxied_url", "", "URL at which clients reach an MCP server behind a proxy of your own, which asks /verify/NAME about each request."),
 
     option("users", "", "Names of the users that may use it. Default: every user."),
     option("scopes", "{}", "Scopes of its own over patterns of tool names, as { \"files:write\" = [\"write_*\", \"edit_*\"] }; * matches any characters."),

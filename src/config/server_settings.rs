@@ -40,6 +40,7 @@ pub(super) struct ServerSettings {
     pub(super) mode: ChildMode,
     pub(super) max_children: usize,
     pub(super) idle: Span,
+    pub(super) proxied_url: Option<String>,
     pub(super) users: Option<Vec<String>>,
     pub(super) scopes: BTreeMap<String, Vec<String>>,
     pub(super) most: BTreeMap<String, Vec<String>>,
@@ -89,6 +90,7 @@ impl Default for ServerSettings {
             mode: ChildMode::PerUser,
             max_children: 16,
             idle: Span::minutes(10),
+            proxied_url: None,
             users: None,
             scopes: BTreeMap::new(),
             most: BTreeMap::new(),
@@ -218,6 +220,7 @@ mod tests {
         assert_eq!((credential.header.as_str(), credential.prefix.expose().as_str()), ("Authorization", ""));
         assert_eq!(credential.file.unwrap().as_os_str(), "x");
         (all.title, all.path, all.url, all.working_directory, all.users) = (None, None, None, None, None);
+        all.proxied_url = None;
         assert_eq!(format!("{all:?}"), format!("{:?}", ServerSettings::default()));
     }
 }

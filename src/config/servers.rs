@@ -50,23 +50,54 @@ impl Section<'_> {
         settings: ServerSettings,
         variables: &Variables,
     ) -> Result<GuardedServer, ConfigError> {
-        let kind = self.kind(&settings, variables)?;
         let rule = self.rule(&settings)?;
-        let title = settings.title.unwrap_or_else(|| self.name.to_string());
+        let title = settings.title.clone().unwrap_or_else(|| self.name.to_string());
         if title.trim().is_empty() || title.chars().count() > 100 || title.chars().any(char::is_control) {
             return Err(self.wrong("title", "must be 1 to 100 characters on one line"));
         }
+        let (source, enabled) = (ServerSource::File, settings.enabled);
+        if let Some(url) = &settings.proxied_url {
+            let server = self.behind_proxy(issuer, &settings, &title, url)?;
+            return Ok(GuardedServer { rule: rule.undivided(), source, enabled, ..server });
+        }
+        let kind = self.kind(&settings, variables)?;
         let path = settings.path.unwrap_or_else(|| format!("/mcp/{}", self.name));
         let server = GuardedServer::at(issuer, &path, self.name.clone(), &title, kind)
             .map_err(|problem| self.wrong("path", format!("is {path:?}: {problem}")))?;
-        Ok(GuardedServer { rule, source: ServerSource::File, enabled: settings.enabled, ..server })
+        Ok(GuardedServer { rule, source, enabled, ..server })
+    }
+
+    fn behind_proxy(
+        &self,
+        issuer: &Issuer,
+        settings: &ServerSettings,
+        title: &str,
+        url: &str,
+    ) -> Result<GuardedServer, ConfigError> {
+        if settings.url.is_some() || !settings.command.is_empty() {
+            return Err(self.wrong("proxied_url", "and url or command are both there: a server has one of them"));
+        }
+        // Its messages are not read here, so nothing finer than a whole server can be held to.
+        let of_the_others = [
+            ("path", settings.path.is_none()),
+            ("credential", settings.credential.is_none()),
+            ("assertion", !settings.assertion),
+            ("environment", settings.environment.is_empty()),
+            ("environment_files", settings.environment_files.is_empty()),
+            ("working_directory", settings.working_directory.is_none()),
+            ("scopes", settings.scopes.is_empty()),
+            ("most", settings.most.is_empty()),
+        ];
+        self.belongs_to(of_the_others, "url or a command")?;
+        GuardedServer::behind_proxy(issuer, self.name.clone(), title, url)
+            .map_err(|problem| self.wrong("proxied_url", format!("is {url:?}: {problem}")))
     }
 
     fn kind(&self, settings: &ServerSettings, variables: &Variables) -> Result<ServerKind, ConfigError> {
         match (&settings.url, settings.command.is_empty()) {
             (Some(url), true) => self.http(url.expose(), settings, variables).map(ServerKind::Http),
             (None, false) => self.stdio(settings).map(ServerKind::Stdio),
-            (None, true) => Err(self.wrong("url", "is missing: say where the server is, or which command starts it")),
+            (None, true) => Err(self.wrong("url", "is missing: say where the server is, which command starts it, or by proxied_url where clients reach it")),
             (Some(_), false) => Err(self.wrong("url", "and command are both there: a server has one of them")),
         }
     }
@@ -231,6 +262,29 @@ mod tests {
         assert!(rule.own_scopes()[0].names("write_file") && rule.admits("ben") && !rule.admits("ada"));
         assert_eq!((rule.most_for("ben").as_str(), rule.most_for("anna").as_str()), ("mcp:read", "mcp"));
         assert_eq!(all[0].rule, AccessRule::default());
+    }
+
+    #[test]
+    fn a_server_behind_a_proxy_is_where_clients_reach_it() {
+        let line = "[servers.tools]\nproxied_url = \"https://tools.example.org/mcp\"\nusers = [\"ada\"]";
+        let all = servers(line);
+        assert!(matches!(all[1].kind, ServerKind::Proxied));
+        assert_eq!(
+            (all[1].path.as_str(), all[1].resource.as_str()),
+            ("/verify/tools", "https://tools.example.org/mcp")
+        );
+        assert_eq!((all[1].scopes().as_str(), all[1].rule.users()), ("mcp", Some(&["ada".to_owned()][..])));
+        for (line, part) in [
+            ("proxied_url = \"http://tools.example.org/mcp\"", "servers.tools.proxied_url is \"http://"),
+            ("proxied_url = \"https://h/mcp\"\nurl = \"http://h\"", "a server has one of them"),
+            ("proxied_url = \"https://h/mcp\"\npath = \"/mcp\"", "path belongs to a server with a url or a command"),
+            ("proxied_url = \"https://h/mcp\"\nscopes = { \"a:b\" = [\"x\"] }", "scopes belongs to"),
+            ("proxied_url = \"https://h/mcp\"\nmost = { ben = [\"mcp\"] }", "most belongs to"),
+            ("proxied_ur = \"https://h/mcp\"", "did you mean servers.tools.proxied_url?"),
+        ] {
+            let refusal = refusal(&format!("[servers.tools]\n{line}"));
+            assert!(refusal.contains(part), "{line}\n{refusal}");
+        }
     }
 
     #[test]

@@ -53,14 +53,19 @@ pub(super) fn admit(
         Some(grant) => live.usage().grants.record(grant, now, caller),
         None => live.usage().tokens.record(claims.id, now, caller),
     }
-    decide(&token, &user.name, server, &Operation::Housekeeping).map_err(|denied| match denied {
-        Denied::Scope(lack) => Refusal::Scope(lack),
-        Denied::NotForUser | Denied::NotThere => Refusal::NotForUser(claims.user),
-    })?;
+    decide(&token, &user.name, server, &Operation::Housekeeping).map_err(|denied| Refusal::of(denied, claims.user))?;
     Ok(Asker { token, user, server: Arc::clone(server) })
 }
 
 impl Refusal {
+    /// What it means for `user` that something was denied.
+    pub(super) fn of(denied: Denied, user: UserId) -> Self {
+        match denied {
+            Denied::Scope(lack) => Self::Scope(lack),
+            Denied::NotForUser | Denied::NotThere => Self::NotForUser(user),
+        }
+    }
+
     /// Writes it down, for whoever wonders why a client does not get in: ids and reasons only. What anybody can make us
     /// write is written at debug level.
     pub(super) fn log(&self, server: &GuardedServer) {

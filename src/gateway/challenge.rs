@@ -9,7 +9,6 @@
 use crate::access::{GuardedServer, InsufficientScope};
 use crate::gateway::admit::Refusal;
 use crate::mcp::RpcError;
-use crate::oauth::metadata::resource_metadata_url;
 use crate::oauth::scope::ScopeSet;
 use crate::token::TokenRefusal;
 use crate::wire::bearer::BearerProblem;
@@ -53,8 +52,7 @@ fn challenge(server: &GuardedServer, error: Option<&str>, sentence: &str, scopes
     if let Some(error) = error {
         let _ = write!(challenge, "error=\"{error}\", error_description=\"{sentence}\", ");
     }
-    let metadata = resource_metadata_url(&server.resource);
-    let _ = write!(challenge, "resource_metadata=\"{metadata}\", scope=\"{scopes}\"");
+    let _ = write!(challenge, "resource_metadata=\"{}\", scope=\"{scopes}\"", server.metadata_url);
     challenge
 }
 

@@ -12,6 +12,19 @@ pub(super) fn no_server() -> RpcError {
     )
 }
 
+/// 403: a proxy asks about a server that is not guarded for it. What it asked about is not repeated.
+pub(super) fn nothing_to_verify() -> RpcError {
+    RpcError::http(
+        StatusCode::FORBIDDEN,
+        "No MCP server of this name is guarded behind a proxy. The proxy's settings and Keyward's must name it alike.",
+    )
+}
+
+/// 403: who calls cannot be told in headers.
+pub(super) fn cannot_be_told() -> RpcError {
+    RpcError::http(StatusCode::FORBIDDEN, "Who calls cannot be told to the server.")
+}
+
 /// 421: for another host than this (DNS rebinding).
 pub(super) fn foreign_host(foreign: ForeignHost) -> RpcError {
     RpcError::http(StatusCode::MISDIRECTED_REQUEST, foreign.to_string())

@@ -12,6 +12,7 @@
 //! | `sse` | Where does one event of a stream end, and what is its data? |
 //! | `list_filter` | How does an answer with a list of tools reach its client? |
 //! | `change_watch` | Has a server said that its tools have changed? |
+//! | `verify` | What is a proxy told that asks about a request of its own? |
 //! | `challenge` | What does a client read that may not pass? |
 //! | `cors` | Which pages in a browser may call, and what may they see? |
 //! | `error` | What is told that is no question of rights? |
@@ -33,5 +34,6 @@ mod router;
 pub mod stdio;
 mod sse;
 mod tool_list;
+mod verify;
 
 pub use router::{ConnectPage, GatewayOptions, router};

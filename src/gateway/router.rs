@@ -16,7 +16,7 @@ use crate::gateway::change_watch::Watched;
 use crate::gateway::decide::{ListAsked, Passed};
 use crate::gateway::http::HttpUpstreams;
 use crate::gateway::list_filter::{self, ListFilter};
-use crate::gateway::{challenge, cors, error, post};
+use crate::gateway::{challenge, cors, error, post, verify};
 use crate::mcp::{Asker, BuiltinServer, Era, Posted, RpcError, Unfit};
 use crate::wire::host_check::{HostPolicy, OriginPolicy};
 use crate::wire::paths;
@@ -48,14 +48,14 @@ pub struct GatewayOptions {
 #[derive(Debug)]
 pub(super) struct Gateway {
     pub(super) app: Arc<App>,
-    options: GatewayOptions,
+    pub(super) options: GatewayOptions,
     connect_page: ConnectPage,
     builtin: BuiltinServer,
     http: HttpUpstreams,
     pub(super) catalogue: Arc<Catalogue>,
 }
 
-/// The routes of all guarded servers, now and later: `/mcp` and whatever lies below.
+/// The routes of all guarded servers, now and later: `/mcp` and whatever lies below; and where proxies ask about theirs.
 pub fn router(app: &Arc<App>, options: GatewayOptions, connect_page: ConnectPage) -> Router {
     let builtin = BuiltinServer::new(Arc::clone(app));
     let (http, catalogue) = (HttpUpstreams::new(Arc::clone(app)), Arc::default());
@@ -64,6 +64,9 @@ pub fn router(app: &Arc<App>, options: GatewayOptions, connect_page: ConnectPage
         .route(paths::MCP, any(answer))
         .route("/mcp/", any(answer))
         .route("/mcp/{*server}", any(answer))
+        .route(paths::VERIFY, any(verify::answer))
+        .route("/verify/", any(verify::answer))
+        .route("/verify/{*server}", any(verify::answer))
         .with_state(gateway)
 }
 
@@ -114,6 +117,7 @@ impl Gateway {
                 },
                 _ => call::wrong_method(),
             },
+            ServerKind::Proxied => error::no_server().into_response(),
         }
     }
 
@@ -163,7 +167,9 @@ impl Gateway {
     pub(super) async fn forward(&self, asker: &Asker, call: Call) -> Response {
         match &asker.server.kind {
             ServerKind::Http(upstream) => self.http.answer(asker, upstream, call).await,
-            ServerKind::Builtin | ServerKind::Stdio(_) => Call::refuse(&call.body, &error::no_server()),
+            ServerKind::Builtin | ServerKind::Stdio(_) | ServerKind::Proxied => {
+                Call::refuse(&call.body, &error::no_server())
+            }
         }
     }
 }

@@ -125,10 +125,8 @@ impl ProtectedResourceMetadata {
 
 /// The URL of a resource's metadata document (RFC 9728 §3.1): the well-known path stands between its host and its path.
 pub fn resource_metadata_url(resource: &ResourceUri) -> String {
-    let text = resource.as_str();
-    let host = text.find("://").map_or(0, |place| place + "://".len());
-    let end = text[host..].find(['/', '?']).map_or(text.len(), |place| host + place);
-    format!("{}{RESOURCE_WELL_KNOWN}{}", &text[..end], &text[end..])
+    let (origin, text) = (resource.origin(), resource.as_str());
+    format!("{origin}{RESOURCE_WELL_KNOWN}{}", &text[origin.len()..])
 }
 
 #[cfg(test)]

@@ -64,6 +64,12 @@ impl ResourceUri {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Its scheme, host and port.
+    pub fn origin(&self) -> &str {
+        let host = self.0.find("://").map_or(0, |place| place + "://".len());
+        &self.0[..self.0[host..].find(['/', '?']).map_or(self.0.len(), |place| host + place)]
+    }
 }
 
 impl fmt::Display for ResourceUri {

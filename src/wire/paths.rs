@@ -8,6 +8,8 @@ use crate::id::{GrantId, KeyId, TokenId};
 pub const MCP: &str = "/mcp";
 /// Each further guarded server.
 pub const MCP_SERVER: &str = "/mcp/{server}";
+/// Where proxies ask about requests for their servers; a server's name follows.
+pub const VERIFY: &str = "/verify";
 /// Protected-resource metadata (RFC 9728 §3); a server's own path follows.
 pub const PROTECTED_RESOURCE: &str = "/.well-known/oauth-protected-resource";
 /// Authorization-server metadata (RFC 8414 §3).

@@ -13,6 +13,7 @@ mod client_keys;
 mod commands;
 mod control;
 mod dashboard;
+mod forward_auth;
 mod gateway;
 mod key_rotation;
 mod mcp;

@@ -12,7 +12,7 @@ const POLYGLOT: &str = "\"'><svg/onload=alert(1)>{{7*7}}</title></textarea><img 
 type Headers<'h> = &'h [(&'h str, &'h str)];
 
 /// Endpoints for programs: they take no cookies, so no browser's rights can be borrowed for them.
-const FOR_PROGRAMS: [&str; 6] = ["MCP", "MCP_SERVER", "TOKEN", "REGISTER", "REVOKE", "INTROSPECT"];
+const FOR_PROGRAMS: [&str; 7] = ["MCP", "MCP_SERVER", "VERIFY", "TOKEN", "REGISTER", "REVOKE", "INTROSPECT"];
 
 /// What can be changed through pages, as text.
 fn everything(appliance: &Appliance) -> String {

@@ -6,19 +6,19 @@ use crate::mcp::Asker;
 use crate::oauth::scope::ScopeSet;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 
-const USER: HeaderName = HeaderName::from_static("x-keyward-user");
-const USER_ID: HeaderName = HeaderName::from_static("x-keyward-user-id");
-const CLIENT: HeaderName = HeaderName::from_static("x-keyward-client");
-const SCOPES: HeaderName = HeaderName::from_static("x-keyward-scopes");
+pub(in crate::gateway) const USER: HeaderName = HeaderName::from_static("x-keyward-user");
+pub(in crate::gateway) const USER_ID: HeaderName = HeaderName::from_static("x-keyward-user-id");
+pub(in crate::gateway) const CLIENT: HeaderName = HeaderName::from_static("x-keyward-client");
+pub(in crate::gateway) const SCOPES: HeaderName = HeaderName::from_static("x-keyward-scopes");
 const ASSERTION: HeaderName = HeaderName::from_static("x-keyward-assertion");
 
 /// What of the token's scopes counts at the server.
-pub(super) fn scopes_of(asker: &Asker) -> ScopeSet {
+pub(in crate::gateway) fn scopes_of(asker: &Asker) -> ScopeSet {
     asker.server.rule.within_reach(&asker.user.name, &asker.token.claims().scopes)
 }
 
 /// Adds who calls, with which `scopes`. The client is absent for a personal token.
-pub(super) fn add(headers: &mut HeaderMap, asker: &Asker, scopes: &ScopeSet) -> Result<(), Unsendable> {
+pub(in crate::gateway) fn add(headers: &mut HeaderMap, asker: &Asker, scopes: &ScopeSet) -> Result<(), Unsendable> {
     let claims = asker.token.claims();
     headers.insert(USER, value(&asker.user.name)?);
     headers.insert(USER_ID, HeaderValue::try_from(claims.user.to_string()).map_err(|_| Unsendable)?);

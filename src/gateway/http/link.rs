@@ -33,7 +33,7 @@ pub(super) struct Link {
 /// The upstream's address or credential cannot be sent, although it was accepted when it was set up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the server's url or credential cannot be sent in a request")]
-pub(super) struct Unsendable;
+pub(in crate::gateway) struct Unsendable;
 
 impl Link {
     fn new(server: &Arc<GuardedServer>, upstream: &HttpUpstream, connector: &Connector) -> Result<Self, Unsendable> {

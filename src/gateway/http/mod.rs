@@ -18,7 +18,7 @@ mod client;
 mod error;
 mod forward;
 mod headers;
-mod identity;
+pub(super) mod identity;
 mod link;
 mod revision;
 mod stream;

@@ -3,6 +3,7 @@
 use crate::access::GuardedServer;
 use crate::keys::JWKS_MAX_AGE;
 use crate::oauth::metadata::{AuthorizationServerMetadata, Endpoints, ProtectedResourceMetadata};
+use crate::oauth::resource::ResourceUri;
 use crate::web::oauth::respond::json;
 use crate::web::state::WebState;
 use crate::wire::paths;
@@ -35,7 +36,9 @@ pub async fn authorization_server(State(state): State<WebState>) -> Response {
 pub async fn protected_resource(State(state): State<WebState>, Path(path): Path<String>) -> Response {
     let servers = state.app.live().servers();
     let path = format!("/{}", path.trim_end_matches('/'));
-    match servers.by_path(&path) {
+    // One behind a proxy on this host is found by its URL.
+    let at_our_host = || ResourceUri::parse(&state.app.options().issuer.join(&path)).ok();
+    match servers.by_path(&path).or_else(|| servers.by_resource(&at_our_host()?)) {
         Some(server) => resource_document(&state, server),
         None => no_such_resource(),
     }
