@@ -62,6 +62,20 @@ export class Person {
     return this.#request(url);
   }
 
+  /** Opens a page, signs in where asked, fills in the form that has one of these fields, and says what is shown then. */
+  async fillIn(path, values) {
+    let answer = await this.#request(path);
+    for (let step = 0; step < STEPS_LIMIT; step += 1) {
+      const login = answer.forms?.find((form) => form.fields.has("password"));
+      const wanted = answer.forms?.find((form) => Object.keys(values).some((name) => form.fields.has(name)));
+      if (answer.goesTo !== undefined) answer = await this.#request(answer.goesTo);
+      else if (login !== undefined) answer = await this.#submit(login, { username: this.username, password: this.password });
+      else if (wanted !== undefined) return this.#submit(wanted, values);
+      else throw new Error(`there is no such form at ${answer.url} (${answer.status}):\n${answer.text.slice(0, 2_000)}`);
+    }
+    throw new Error(`no form after ${STEPS_LIMIT} pages, last at ${answer.url}`);
+  }
+
   #submit(form, filled) {
     const fields = new URLSearchParams([...form.fields]);
     for (const [name, value] of Object.entries(filled)) fields.set(name, value);
