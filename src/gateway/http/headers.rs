@@ -86,6 +86,10 @@ fn is_end_to_end(name: &str) -> bool {
 }
 
 fn is_for_upstream(name: &str) -> bool {
+    // Programs that see headers as CGI variables (RFC 3875 §4.1.18) cannot tell these two apart.
+    if name.contains('_') {
+        return is_for_upstream(&name.replace('_', "-"));
+    }
     let refused = matches!(
         name,
         // The client's proof is for us, and its cookies are ours.
@@ -157,6 +161,7 @@ mod tests {
             ("user-agent", "client/1"),
             ("x-twice", "1"),
             ("x-twice", "2"),
+            ("x_own", "1"),
         ];
         let mut expected: Vec<String> = sent.iter().map(|(name, value)| format!("{name}: {value}")).collect();
         expected.insert(0, String::new());
@@ -173,6 +178,9 @@ mod tests {
             ("x-keyward-user", "root"),
             ("x-keyward-assertion", "eyJ"),
             ("x-keyward-anything", "x"),
+            ("x_keyward_user", "root"),
+            ("x-keyward_user-id", "root"),
+            ("x_forwarded_for", "1.2.3.4"),
             ("x-forwarded-for", "1.2.3.4"),
             ("forwarded", "for=1.2.3.4"),
             ("x-real-ip", "1.2.3.4"),
