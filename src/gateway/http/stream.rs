@@ -6,12 +6,12 @@
 
 use super::error::with_causes;
 use crate::access::ServerName;
-use crate::wire::request_context::{self, RequestContext};
+use crate::id::RequestId;
+use crate::wire::request_context;
 use axum::body::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use std::future::Future as _;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::Sleep;
@@ -24,7 +24,8 @@ pub(super) struct AnswerStream {
     patience: Option<Pin<Box<Sleep>>>,
     waiting: bool,
     server: ServerName,
-    request: Option<Arc<RequestContext>>,
+    /// Only its id: more of it would keep the bytes of the request's head in memory for as long as the stream lasts.
+    request: Option<RequestId>,
 }
 
 /// Why an answer ended before its end.
@@ -41,7 +42,8 @@ pub(super) enum Interrupted {
 impl AnswerStream {
     /// The answer `inner` of `server`, which may pause for `idle`.
     pub(super) fn new(inner: Incoming, idle: Duration, server: ServerName) -> Self {
-        Self { inner, idle, patience: None, waiting: false, server, request: request_context::current() }
+        let request = request_context::current().map(|context| context.id);
+        Self { inner, idle, patience: None, waiting: false, server, request }
     }
 
     fn poll_patience(&mut self, context: &mut Context<'_>) -> Poll<()> {
@@ -54,8 +56,8 @@ impl AnswerStream {
     }
 
     fn interrupted(&self, why: Interrupted) -> Poll<Option<Result<Frame<Bytes>, Interrupted>>> {
-        let _entered = request_context::enter(self.request.clone());
-        tracing::warn!(server = self.server.as_str(), reason = %why, "the MCP server's answer broke off");
+        let (server, request) = (self.server.as_str(), self.request.map(tracing::field::display));
+        tracing::warn!(server, reason = %why, request, "the MCP server's answer broke off");
         Poll::Ready(Some(Err(why)))
     }
 }
