@@ -24,6 +24,7 @@ use crate::account::personal_token::PersonalTokenPolicy;
 use crate::account::session::SessionPolicy;
 use crate::app::{AppOptions, CredentialPolicy, RegistrationPolicy};
 use crate::clock::days;
+use crate::gateway::stdio::StdioOptions;
 use crate::keys::RotationPolicy;
 use crate::oauth::issuer::Issuer;
 use crate::oauth::refresh_token::RefreshPolicy;
@@ -63,6 +64,8 @@ pub struct Config {
     pub origins: OriginPolicy,
     /// What callers may send.
     pub limits: Limits,
+    /// What holds for the servers that are programs.
+    pub stdio: StdioOptions,
     /// What runs at once.
     pub blocking: BlockingOptions,
     /// How often the background tick does what.
@@ -90,6 +93,7 @@ impl Config {
             master_secret,
             trusted_proxies: settings.trusted_proxies()?,
             limits: settings.limits()?,
+            stdio: settings.stdio()?,
             blocking: settings.blocking()?,
             upkeep: settings.upkeep()?,
         })
@@ -233,6 +237,11 @@ impl Settings {
         };
         let built_in = given.enabled && given.known_clients;
         Ok(FetchOptions { live: given.enabled, built_in, allow_loopback: public_url.is_loopback(), extra_roots })
+    }
+
+    fn stdio(&self) -> Result<StdioOptions, ConfigError> {
+        let max_children = between("limits.children", self.limits.children, 1, 10_000)?;
+        Ok(StdioOptions { max_children, ..StdioOptions::default() })
     }
 
     fn limits(&self) -> Result<Limits, ConfigError> {

@@ -61,6 +61,7 @@ pub const OPTIONS: &[OptionDoc] = &[
     option("limits.header_bytes", "\"32KiB\"", "Largest head of a request: request line and headers together."),
     option("limits.connections", "2048", "Connections at once."),
     option("limits.connections_per_address", "512", "Connections at once from one address (of IPv6, from one /64 network). This machine and trusted proxies are not counted."),
+    option("limits.children", "64", "Programs at once that are MCP servers, of all servers together."),
     option("limits.idle_timeout", "\"3m\"", "A connection on which no request comes for this long is closed. Longer than the proxies in front keep theirs."),
     option("limits.header_read_timeout", "\"10s\"", "Longest time for the head of a request to arrive."),
     option("limits.request_timeout", "\"30s\"", "Longest time to an answer, streams of MCP servers apart."),

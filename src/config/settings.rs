@@ -93,6 +93,7 @@ sections! {
         header_bytes: Size = Size::kib(32),
         connections: usize = 2048,
         connections_per_address: usize = 512,
+        children: usize = 64,
         idle_timeout: Span = Span::minutes(3),
         header_read_timeout: Span = Span::seconds(10),
         request_timeout: Span = Span::seconds(30),

@@ -16,6 +16,7 @@ use crate::gateway::change_watch::Watched;
 use crate::gateway::decide::{ListAsked, Passed};
 use crate::gateway::http::HttpUpstreams;
 use crate::gateway::list_filter::{self, ListFilter};
+use crate::gateway::stdio::StdioServers;
 use crate::gateway::{challenge, cors, error, post, verify};
 use crate::mcp::{Asker, BuiltinServer, Era, Posted, RpcError, Unfit};
 use crate::wire::host_check::{HostPolicy, OriginPolicy};
@@ -53,13 +54,15 @@ pub(super) struct Gateway {
     builtin: BuiltinServer,
     http: HttpUpstreams,
     pub(super) catalogue: Arc<Catalogue>,
+    stdio: StdioServers,
 }
 
-/// The routes of all guarded servers, now and later: `/mcp` and whatever lies below; and where proxies ask about theirs.
-pub fn router(app: &Arc<App>, options: GatewayOptions, connect_page: ConnectPage) -> Router {
+/// The routes of all guarded servers, now and later: `/mcp` and whatever lies below; and where proxies ask about theirs. The
+/// servers that are programs are `stdio`.
+pub fn router(app: &Arc<App>, options: GatewayOptions, stdio: StdioServers, connect_page: ConnectPage) -> Router {
     let builtin = BuiltinServer::new(Arc::clone(app));
     let (http, catalogue) = (HttpUpstreams::new(Arc::clone(app)), Arc::default());
-    let gateway = Arc::new(Gateway { app: Arc::clone(app), options, connect_page, builtin, http, catalogue });
+    let gateway = Arc::new(Gateway { app: Arc::clone(app), options, connect_page, builtin, http, catalogue, stdio });
     Router::new()
         .route(paths::MCP, any(answer))
         .route("/mcp/", any(answer))
@@ -167,9 +170,8 @@ impl Gateway {
     pub(super) async fn forward(&self, asker: &Asker, call: Call) -> Response {
         match &asker.server.kind {
             ServerKind::Http(upstream) => self.http.answer(asker, upstream, call).await,
-            ServerKind::Builtin | ServerKind::Stdio(_) | ServerKind::Proxied => {
-                Call::refuse(&call.body, &error::no_server())
-            }
+            ServerKind::Stdio(upstream) => self.stdio.answer(asker, upstream, &call).await,
+            ServerKind::Builtin | ServerKind::Proxied => Call::refuse(&call.body, &error::no_server()),
         }
     }
 }

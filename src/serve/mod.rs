@@ -20,6 +20,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, ConfigError, Loaded};
 use crate::control::ControlSocket;
 use crate::entropy::OsEntropy;
+use crate::gateway::stdio::StdioServers;
 use crate::gateway::{self, GatewayOptions};
 use crate::secret::MasterSecret;
 use crate::store::{DataDirectory, Store};
@@ -107,7 +108,8 @@ impl Appliance {
             .max_blocking_threads(threads)
             .build()?;
         let outcome = runtime.block_on(async {
-            let router = router(&app, &config, Arc::new(SystemClock))?;
+            let children = StdioServers::new(Arc::clone(&app), config.stdio.clone());
+            let router = routes(&app, &config, Arc::new(SystemClock), children.clone())?;
             let address = socket.address();
             let listener = socket.listen().map_err(|cause| ServeError::Address { address, cause })?;
             let stop = stop.watch()?;
@@ -116,7 +118,13 @@ impl Appliance {
             ready();
             tracing::info!(%address, public_url = %config.public_url, "serving");
             let peers = Peers::new(config.limits.connections_per_address, config.trusted_proxies.clone());
-            accept::serve(listener, router, config.limits, peers, stop.wait()).await;
+            let stopping = children.clone();
+            let stop = async move {
+                stop.wait().await;
+                stopping.begin_stop();
+            };
+            accept::serve(listener, router, config.limits, peers, stop).await;
+            children.stop().await;
             if let Some(control) = control {
                 control.close().await;
             }
@@ -162,8 +170,18 @@ fn open_app(config: &Config, store: Store, master: MasterSecret) -> Result<App, 
     })?)
 }
 
-/// Every route of the appliance; `clock` dates the ids of requests.
+/// Every route of the appliance, for whoever lets go of it without stopping; `clock` dates the ids of requests.
 pub fn router(app: &Arc<App>, config: &Config, clock: Arc<dyn Clock>) -> Result<Router, ServeError> {
+    routes(app, config, clock, StdioServers::new(Arc::clone(app), config.stdio.clone()))
+}
+
+/// Every route of the appliance; `children` are the servers that are programs.
+pub fn routes(
+    app: &Arc<App>,
+    config: &Config,
+    clock: Arc<dyn Clock>,
+    children: StdioServers,
+) -> Result<Router, ServeError> {
     let client_documents = config.documents.live || config.documents.built_in;
     let documents = Arc::new(DocumentFetcher::new(config.documents.clone())?);
     let state = WebState::new(Arc::clone(app), documents, client_documents, config.limits);
@@ -171,7 +189,7 @@ pub fn router(app: &Arc<App>, config: &Config, clock: Arc<dyn Clock>) -> Result<
         .layer(from_fn_with_state(config.limits.request_timeout, answer_in_time));
     let (hosts, origins) = (config.hosts.clone(), config.origins.clone());
     let options = GatewayOptions { hosts, origins, max_body: config.limits.mcp_body };
-    let servers = gateway::router(app, options, web::connect::page);
+    let servers = gateway::router(app, options, children, web::connect::page);
     let routes = health::router(app).merge(servers).merge(web);
     Ok(routes.layer(EntryLayer::new(clock, app.entropy(), config.trusted_proxies.clone())))
 }

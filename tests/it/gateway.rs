@@ -11,6 +11,7 @@ use keyward::app::{App, Parts};
 use keyward::clock::{Clock, ManualClock, days};
 use keyward::config::{Config, Given, load};
 use keyward::entropy::SeededEntropy;
+use keyward::gateway::stdio::StdioServers;
 use keyward::gateway::{self, GatewayOptions};
 use keyward::id::TokenId;
 use keyward::oauth::scope::ScopeSet;
@@ -267,7 +268,8 @@ impl TwoServers {
         let app = Arc::new(App::open(parts).unwrap());
         let owner = app.seed_admin("ada", "four quiet random words").unwrap().id;
         let options = GatewayOptions { hosts: config.hosts, origins: config.origins, max_body: 4096 };
-        let router = gateway::router(&app, options, |_| StatusCode::IM_A_TEAPOT.into_response());
+        let children = StdioServers::new(Arc::clone(&app), config.stdio);
+        let router = gateway::router(&app, options, children, |_| StatusCode::IM_A_TEAPOT.into_response());
         Self { app, router, owner }
     }
 

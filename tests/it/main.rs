@@ -27,6 +27,7 @@ mod restart;
 mod rows;
 mod rules;
 mod sign_in;
+mod stdio;
 mod tidy;
 mod token_exchange;
 mod upstreams;

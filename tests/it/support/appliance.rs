@@ -12,6 +12,7 @@ use keyward::app::{App, Parts};
 use keyward::clock::{Clock, ManualClock, Timestamp};
 use keyward::config::{Config, Given, load};
 use keyward::entropy::{Entropy, SeededEntropy};
+use keyward::gateway::stdio::{StdioOptions, StdioServers};
 use keyward::id::TokenId;
 use keyward::oauth::scope::ScopeSet;
 use keyward::secret::MasterSecret;
@@ -42,6 +43,8 @@ pub struct Appliance {
     pub app: Arc<App>,
     pub clock: Arc<ManualClock>,
     pub admin: User,
+    /// The servers that are programs.
+    pub children: StdioServers,
     router: Router,
     store: Store,
     master: MasterSecret,
@@ -97,9 +100,9 @@ impl Appliance {
         let clock = Arc::new(ManualClock::at(NOW));
         let mut all = vec![("KEYWARD_PUBLIC_URL".to_owned(), "http://127.0.0.1:8080".to_owned())];
         all.extend(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-        let (app, router) = start(&store, &master, &entropy, &clock, &all);
+        let (app, children, router) = start(&store, &master, &entropy, &clock, &all);
         let admin = app.seed_admin(ADMIN, PASSWORD).unwrap();
-        Self { app, clock, admin, router, store, master, entropy, variables: all, file: None }
+        Self { app, clock, admin, children, router, store, master, entropy, variables: all, file: None }
     }
 
     /// One whose configuration file has this text.
@@ -125,9 +128,10 @@ impl Appliance {
     /// A second appliance on the same store, as another program would be.
     pub fn beside(other: &Self) -> Self {
         let Self { clock, admin, store, master, entropy, variables, file, .. } = other;
-        let (app, router) = start(store, master, entropy, clock, variables);
+        let (app, children, router) = start(store, master, entropy, clock, variables);
         Self {
             app,
+            children,
             router,
             clock: Arc::clone(clock),
             admin: admin.clone(),
@@ -157,7 +161,8 @@ impl Appliance {
 
     /// Starts the appliance again over the same store, as after a crash: nothing in memory survives.
     pub fn restart(&mut self) {
-        (self.app, self.router) = start(&self.store, &self.master, &self.entropy, &self.clock, &self.variables);
+        (self.app, self.children, self.router) =
+            start(&self.store, &self.master, &self.entropy, &self.clock, &self.variables);
     }
 
     /// Starts the appliance again with other variables.
@@ -248,7 +253,7 @@ fn start(
     entropy: &Arc<dyn Entropy>,
     clock: &Arc<ManualClock>,
     variables: &[(String, String)],
-) -> (Arc<App>, Router) {
+) -> (Arc<App>, StdioServers, Router) {
     let loaded = load(Given { variables: variables.to_vec(), ..Given::default() }).unwrap();
     let config = Config::new(loaded, "127.0.0.1:8080".parse().unwrap()).unwrap();
     let app = App::open(Parts {
@@ -260,6 +265,13 @@ fn start(
         servers: ServerDirectory::new(config.servers.clone()).unwrap(),
     });
     let app = Arc::new(app.unwrap());
-    let router = serve::router(&app, &config, Arc::<ManualClock>::clone(clock)).unwrap();
-    (app, router)
+    let stdio = StdioOptions {
+        launcher: env!("CARGO_BIN_EXE_keyward").into(),
+        patience: Duration::from_secs(2),
+        max_queue: 256 * 1024,
+        ..config.stdio.clone()
+    };
+    let children = StdioServers::new(Arc::clone(&app), stdio);
+    let router = serve::routes(&app, &config, Arc::<ManualClock>::clone(clock), children.clone()).unwrap();
+    (app, children, router)
 }

@@ -14,4 +14,4 @@ pub use browser::Browser;
 pub use html::post_forms;
 pub use served::{Person, Served, free_address, make_token, set_up};
 pub use upstream::{Seen, Upstream};
-pub use wire::Wire;
+pub use wire::{Events, Wire};
