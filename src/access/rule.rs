@@ -165,6 +165,12 @@ impl AccessRule {
         Ok(rule)
     }
 
+    /// The users that it names, in canonical form; somebody may be named twice.
+    pub fn named_users(&self) -> impl Iterator<Item = &str> {
+        let most = self.most.iter().map(|(name, _)| name.as_str());
+        self.users.iter().flatten().map(String::as_str).chain(most)
+    }
+
     fn widest(own_scopes: Vec<OwnScope>) -> Self {
         let own = own_scopes.iter().map(|scope| scope.name.as_str());
         let names = [scope::MCP, scope::MCP_READ].into_iter().chain(own).collect::<Vec<_>>().join(" ");

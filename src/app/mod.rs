@@ -15,6 +15,7 @@ pub mod personal_tokens;
 pub mod register;
 pub mod rescue;
 pub mod revoke;
+mod servers;
 pub mod set_up;
 pub mod sign_in;
 pub mod signing_keys;

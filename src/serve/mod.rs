@@ -100,6 +100,9 @@ impl Appliance {
     /// Serves until `stop`; calls `ready` when clients can connect.
     pub fn run(self, stop: StopWhen, ready: impl FnOnce()) -> Result<(), ServeError> {
         let Self { app, config, socket, on_disk } = self;
+        for (server, user) in app.unknown_users_in_rules()? {
+            tracing::warn!(%server, user, "a rule of this server names somebody who has no account");
+        }
         blocking::set_options(config.blocking);
         let threads = config.blocking.operations + config.blocking.password_hashing + FURTHER_THREADS;
         let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -600,3 +600,13 @@ async fn scopes_are_published_where_clients_look() {
     let resource = story.appliance.get("/.well-known/oauth-protected-resource/mcp/notes", &[]).await.expect(200).json();
     assert_eq!(resource["scopes_supported"], json!(["mcp"]), "clients ask for all of it when they know no better");
 }
+
+#[test]
+fn names_in_rules_that_are_nobodys_are_known_at_start() {
+    let rule = "[servers.notes]\nurl = \"http://127.0.0.1:9/mcp\"\nusers = [\"Ada\", \"mallory\"]\n";
+    let most = "[servers.notes.most]\nmallory = [\"mcp:read\"]\nben = [\"mcp:read\"]\n";
+    let appliance = Appliance::with_file(&format!("{rule}{most}"));
+    let unknown = appliance.app.unknown_users_in_rules().unwrap();
+    let told: Vec<_> = unknown.iter().map(|(server, user)| (server.as_str(), user.as_str())).collect();
+    assert_eq!(told, [("notes", "mallory"), ("notes", "ben")]);
+}
