@@ -5,15 +5,15 @@
 // Anything that differs from it in either direction fails: a new failure, and an entry that is no longer true.
 
 import { strict as assert } from "node:assert";
-import { readFile, readdir } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { freePort, scratchFolder, startFixture } from "./support/appliance.js";
 import { bearerProxy } from "./support/bearer_proxy.js";
-import { installed, runToEnd } from "./support/command.js";
+import { runToEnd } from "./support/command.js";
+import { checksIn, serverChecks, suite } from "./support/conformance_suite.js";
 import { Person } from "./support/person.js";
 
-const suite = installed("@modelcontextprotocol/conformance/dist/index.js");
 const expectations = JSON.parse(await readFile(new URL("conformance_expectations.json", import.meta.url), "utf8"));
 
 let appliance;
@@ -56,7 +56,7 @@ test("authorization: metadata endpoint and authorization code grant, with a pers
   const printed = `${run.stdout}\n${run.stderr}`;
   assert.ok((await decided) instanceof URL, `${await decided}\n${printed}`);
   assert.equal(run.code, 0, printed);
-  const outcomes = await outcomesIn(output);
+  const outcomes = outcomesOf(await checksIn(output));
   for (const scenario of ["authorization-server-metadata-endpoint", "authorization-code-grant"]) {
     assert.equal(outcomes.get(scenario)?.kind, "meets", `${scenario}\n${printed}`);
   }
@@ -67,23 +67,19 @@ for (const [revision, expected] of Object.entries(expectations.server)) {
     const proxy = await bearerProxy({ target: appliance.mcpUrl, token: appliance.personalToken });
     const output = join(folder.path, revision);
     try {
-      const args = [suite, "server", "--url", proxy.url, "--requirements", revision, "-o", output];
-      const run = await runToEnd(process.execPath, args, { withinMs: 200_000 });
-      const differences = compare(await outcomesIn(output), expected);
-      assert.deepEqual(differences, [], `${differences.join("\n")}\n${run.stderr}`);
+      const { checks, printed } = await serverChecks({ url: proxy.url, revision, output });
+      const differences = compare(outcomesOf(checks), expected);
+      assert.deepEqual(differences, [], `${differences.join("\n")}\n${printed}`);
     } finally {
       proxy.close();
     }
   });
 }
 
-/** What became of each scenario that left its checks in `output`. */
-async function outcomesIn(output) {
+/** What became of each scenario, by its checks. */
+function outcomesOf(checksByScenario) {
   const outcomes = new Map();
-  for (const name of await readdir(output)) {
-    const [, scenario] = name.match(/^(?:server|authorization-server)-(.+)-\d{4}-\d\d-\d\dT/) ?? [];
-    if (scenario === undefined) continue;
-    const checks = JSON.parse(await readFile(join(output, name, "checks.json"), "utf8"));
+  for (const [scenario, checks] of checksByScenario) {
     const failures = checks.filter((check) => check.status === "FAILURE");
     const says = checks.some((check) => check.status === "SUCCESS" && check.id !== "wire-schema-valid");
     outcomes.set(scenario, {
