@@ -1,24 +1,21 @@
 // Does the Python SDK get through, signed in and with a personal token, in both eras?
-//
-// The interpreter that has `python/requirements.txt` installed is named by KEYWARD_PYTHON.
 
 import { strict as assert } from "node:assert";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { after, before, test } from "node:test";
 import { BUILT_IN_TOOLS } from "./support/agent.js";
 import { startFixture } from "./support/appliance.js";
 import { Person } from "./support/person.js";
+import { assertPython, python } from "./support/python.js";
 
 const at = (path) => fileURLToPath(new URL(path, import.meta.url));
-const python = process.env.KEYWARD_PYTHON ?? at("../../target/ci-tools/python/bin/python");
 
 let appliance;
 before(async () => {
-  assert.ok(existsSync(python), `no ${python}: make a virtual environment with python/requirements.txt there`);
+  assertPython();
   appliance = await startFixture();
 });
 after(() => appliance?.stop());
