@@ -2,6 +2,7 @@
 
 use crate::support::{Appliance, Events, Wire};
 use axum::http::Method;
+use keyward::id::UserId;
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -36,9 +37,14 @@ pub struct Mcp {
 impl Mcp {
     /// One of the legacy era, without a session.
     pub fn legacy(appliance: &Appliance) -> Self {
+        Self::of(appliance, appliance.admin.id)
+    }
+
+    /// The same of another user's.
+    pub fn of(appliance: &Appliance, user: UserId) -> Self {
         static CLIENTS: AtomicU64 = AtomicU64::new(1);
         let number = CLIENTS.fetch_add(1, Ordering::Relaxed);
-        let (_, token) = appliance.personal_token(&format!("client {number}"));
+        let (_, token) = appliance.personal_token_of(user, &format!("client {number}"));
         Self { wire: Wire::to(appliance.listen(), &token), session: None, next: AtomicU64::new(100), modern: None }
     }
 

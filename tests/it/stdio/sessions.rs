@@ -6,11 +6,17 @@ use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_is_found_by_its_user_only_and_until_it_ends() {
-    let appliance = appliance("");
+    let mut appliance = appliance("");
+    let ben = appliance.add_member("ben").id;
     let mut client = Mcp::with_session(&appliance, json!({})).await;
     let session = client.session().to_owned();
-    let other = appliance.app.seed_admin("ben", "another four quiet words").ok();
-    assert!(other.is_none() || appliance.children.view().sessions == 1);
+    let mut stranger = Mcp::of(&appliance, ben);
+    stranger.set_session(Some(&session));
+    stranger.send(&stranger.request("tools/list", json!({}))).await.expect(404);
+    stranger.other(Method::GET, &[("mcp-session-id", &session)]).await.expect(404);
+    stranger.other(Method::DELETE, &[("mcp-session-id", &session)]).await.expect(404);
+    stranger.set_session(None);
+    assert_ne!(stranger.tool("pid", json!({})).await, client.tool("pid", json!({})).await, "each has a child");
 
     for unknown in ["unknown", "", &session[..42], &session.to_lowercase()] {
         client.set_session(Some(unknown));
@@ -122,4 +128,21 @@ async fn a_modern_client_cancels_by_leaving() {
     let leaving = tokio::time::timeout(std::time::Duration::from_millis(200), client.send(&left)).await;
     assert!(leaving.is_err());
     until("the child is told", async || client.told("cancelled", json!({})).await != json!([])).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn users_who_share_a_child_hear_nothing_of_each_other() {
+    let mut appliance = appliance("mode = \"shared\"");
+    let ben = appliance.add_member("ben").id;
+    let ada = Mcp::with_session(&appliance, json!({})).await;
+    let mut ben = Mcp::of(&appliance, ben);
+    ben.initialize(json!({})).await;
+    assert_eq!(ada.tool("pid", json!({})).await, ben.tool("pid", json!({})).await);
+    let (mut adas, mut bens) = (ada.listen().await, ben.listen().await);
+    ada.ask("resources/subscribe", json!({"uri": "test://a"})).await;
+    ada.tool("log", json!({})).await;
+    ada.tool("touch", json!({"uri": "test://a"})).await;
+    ada.tool("change", json!({})).await;
+    assert_eq!(adas.message().await["params"], json!({"uri": "test://a"}));
+    assert_eq!(bens.message().await["method"], "notifications/tools/list_changed", "nothing came before it");
 }

@@ -6,21 +6,21 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use keyward::access::ServerDirectory;
-use keyward::account::user::{Role, User};
+use keyward::account::user::{Role, User, Username};
 use keyward::app::personal_tokens::{Made, NewPersonalToken};
 use keyward::app::{App, Parts};
 use keyward::clock::{Clock, ManualClock, Timestamp};
 use keyward::config::{Config, Given, load};
 use keyward::entropy::{Entropy, SeededEntropy};
 use keyward::gateway::stdio::{StdioOptions, StdioServers};
-use keyward::id::TokenId;
+use keyward::id::{TokenId, UserId};
 use keyward::oauth::scope::ScopeSet;
 use keyward::secret::MasterSecret;
 use keyward::serve;
 use keyward::serve::accept::{self, BoundSocket};
 use keyward::serve::peers::Peers;
-use keyward::store::Store;
-use keyward::store::tables::USERS;
+use keyward::store::tables::{USER_NAMES, USERS};
+use keyward::store::{Store, StoreError};
 use keyward::wire::client_address::TrustedProxies;
 use keyward::wire::limits::Limits;
 use serde_json::Value;
@@ -152,6 +152,21 @@ impl Appliance {
         (appliance, secret.expose().to_owned())
     }
 
+    /// Gives another person an account, which counts from a start of the appliance on.
+    pub fn add_member(&mut self, name: &str) -> User {
+        let (id, name) = (UserId::generate(self.clock.now(), &*self.entropy), Username::parse(name).unwrap());
+        let member = User { id, name, role: Role::Member, ..self.admin.clone() };
+        let added = member.clone();
+        let written: Result<(), StoreError> = self.store.write(move |tx| {
+            tx.insert_new(USERS, &added.id, &added)?;
+            tx.insert_new(USER_NAMES, &added.name.canonical(), &added.id)?;
+            Ok(())
+        });
+        written.unwrap();
+        self.restart();
+        member
+    }
+
     /// Takes the admin's rights away.
     pub fn demote_admin(&self) {
         let id = self.admin.id;
@@ -237,10 +252,15 @@ impl Appliance {
 
     /// Makes a personal token of the admin's for every server, as the dashboard does.
     pub fn personal_token(&self, name: &str) -> (TokenId, String) {
+        self.personal_token_of(self.admin.id, name)
+    }
+
+    /// The same of anybody's.
+    pub fn personal_token_of(&self, user: UserId, name: &str) -> (TokenId, String) {
         let id = TokenId::generate(self.clock.now(), &*self.entropy);
         let new =
             NewPersonalToken { id, name: name.to_owned(), expires_at: None, servers: None, scopes: ScopeSet::mcp() };
-        match self.app.create_personal_token(self.admin.id, &new).unwrap() {
+        match self.app.create_personal_token(user, &new).unwrap() {
             Made::Now(_, token) => (id, token.expose().to_owned()),
             Made::Before(_) => panic!("the id is new"),
         }
