@@ -1,6 +1,6 @@
 //! How does a program that is an MCP server on its standard input and output become one that many clients reach over HTTP?
 //!
-//! A request finds its server's [`pool`], there the [`slot`] of whom it serves, and in it the child that runs now. Clients of
+//! A request finds its server's `pool`, there the `slot` of whom it serves, and in it the child that runs now. Clients of
 //! both eras of the protocol are served, whichever era the child speaks.
 //!
 //! | File | Question |
