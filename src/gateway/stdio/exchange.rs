@@ -156,7 +156,7 @@ pub(super) fn finished(
             }
         }
         (Ok(Reply::Error(error)), Era::Modern) => match text(&error) {
-            Some(error) => modern_error(error, id),
+            Some(error) => modern_error(error, id, facts.era),
             None => told(unreadable()),
         },
     }
@@ -221,14 +221,16 @@ pub(super) fn modern_result<'a>(
     message::answer(id, Outcome::Result(&result.to_json())).into()
 }
 
-fn modern_error(error: &str, id: &str) -> (StatusCode, Bytes) {
-    let status = if message::code_of(error) == Some(-32601) { StatusCode::NOT_FOUND } else { StatusCode::OK };
-    let replaced = match message::code_of(error) {
+fn modern_error(error: &str, id: &str, child: Era) -> (StatusCode, Bytes) {
+    let (status, replaced) = match (message::code_of(error), child) {
+        (Some(-32601), _) => (StatusCode::NOT_FOUND, None),
         // Not to be sent in this era: a resource that is not there is a wrong parameter.
-        Some(-32002) => Some("-32602"),
+        (Some(-32002), _) => (StatusCode::OK, Some("-32602")),
+        // What the client cannot do, as its request itself has told a child of this era.
+        (Some(-32021), Era::Modern) => (StatusCode::BAD_REQUEST, None),
         // What would be said about the connection of this client, not about that between Keyward and the child.
-        Some(-32022..=-32020) => Some("-32603"),
-        _ => None,
+        (Some(-32022..=-32020), _) => (StatusCode::OK, Some("-32603")),
+        _ => (StatusCode::OK, None),
     };
     let error = match (replaced, Object::read(error)) {
         (Some(code), Some(mut object)) => {
@@ -314,6 +316,12 @@ mod tests {
             let (sent, body) = answered(error, "x", Era::Modern, Era::Legacy);
             assert_eq!((sent, &body["error"]["code"]), (status, &json!(told)), "{code}");
             assert_eq!(body["error"]["message"], "m");
+        }
+        let lacking = || json!({"code": -32021, "message": "m", "data": {"requiredCapabilities": {"sampling": {}}}});
+        for (child, status, told) in [(Era::Modern, 400, -32021), (Era::Legacy, 200, -32603)] {
+            let (sent, body) = answered(Reply::Error(lacking().to_string().into()), "x", Era::Modern, child);
+            assert_eq!((sent, &body["error"]["code"]), (status, &json!(told)), "{child:?}");
+            assert_eq!(body["error"]["data"], lacking()["data"]);
         }
         let (status, body) = answered(Reply::Result("[1]".into()), "x", Era::Modern, Era::Legacy);
         assert_eq!((status, &body["error"]["code"]), (502, &json!(502)));
