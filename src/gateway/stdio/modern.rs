@@ -70,7 +70,7 @@ async fn forward(context: &Context<'_>, request: &Request<'_>) -> Result<Respons
             _ => {}
         }
     }
-    let exchange = match resumed(context, method, &params, id).await? {
+    let exchange = match resumed(context, facts.era, method, &params, id).await? {
         Some(exchange) => exchange,
         None => begin(context, &slot, running, request, &declared).await?,
     };
@@ -127,7 +127,13 @@ fn whose(context: &Context<'_>, method: &str, params: &Object<'_>) -> Whose {
 }
 
 /// The request that this one repeats, if a legacy child has asked its client something.
-async fn resumed(context: &Context<'_>, method: &str, params: &Object<'_>, id: &str) -> Result<Option<Exchange>, Told> {
+async fn resumed(
+    context: &Context<'_>,
+    child: Era,
+    method: &str,
+    params: &Object<'_>,
+    id: &str,
+) -> Result<Option<Exchange>, Told> {
     let Some(state) = params.text("requestState").filter(|_| may_ask(method)) else { return Ok(None) };
     let pool = &context.pool;
     let responses = params.object("inputResponses");
@@ -140,8 +146,8 @@ async fn resumed(context: &Context<'_>, method: &str, params: &Object<'_>, id: &
             exchange.call.connection().change_progress(exchange.call.id(), meta.get("progressToken"));
             Ok(Some(exchange))
         }
-        // A modern child's own state passes as it is.
-        Err(NotResumed::Unknown) if !Suspended::is_ours(&state) => Ok(None),
+        // A modern child's own state passes as it is; a legacy child has none.
+        Err(NotResumed::Unknown) if child == Era::Modern && !Suspended::is_ours(&state) => Ok(None),
         Err(NotResumed::Unknown) => {
             let message = "What this request goes on with is over. Send it again without requestState.";
             Err(Told::new(StatusCode::OK, -32602, message))

@@ -92,6 +92,11 @@ async fn a_modern_client_is_asked_by_a_result_and_answers_with_a_repetition() {
     let unanswered = client.send(&again).await.json().await;
     assert_eq!(unanswered["error"]["code"], -32602);
     again["params"]["inputResponses"] = json!({key: accepted()});
+    for state in [format!("{}-tampered", first["requestState"].as_str().unwrap()), "not ours".to_owned()] {
+        let mut tampered = again.clone();
+        tampered["params"]["requestState"] = json!(state);
+        assert_eq!(client.send(&tampered).await.json().await["error"]["code"], -32602, "{state}");
+    }
     let mut elsewhere = again.clone();
     elsewhere["params"]["name"] = json!("echo");
     assert_eq!(client.send(&elsewhere).await.json().await["error"]["code"], -32602, "bound to its request");
