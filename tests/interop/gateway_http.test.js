@@ -12,7 +12,7 @@ import { bearerProxy } from "./support/bearer_proxy.js";
 import { CALLERS } from "./support/callers.js";
 import { assertAlike, failing } from "./support/check_by_check.js";
 import { serverChecks } from "./support/conformance_suite.js";
-import { cancellation, longStream, plainCalls, questions } from "./support/fixture_journeys.js";
+import { cancellation, longStream, plainCalls, questions, rootsAsked } from "./support/fixture_journeys.js";
 import { signIn } from "./support/full_flow.js";
 import { Person } from "./support/person.js";
 import { sdkV1 } from "./support/sdk_v1.js";
@@ -47,8 +47,8 @@ describe("conformance, check by check", () => {
           serverChecks({ url: proxy.url, revision, output: join(folder.path, `${revision}-through`) }),
         ]);
         assert.deepEqual(failing(direct.checks), [], `the fixture server itself\n${direct.printed}`);
-        const alike = assertAlike(direct.checks, through.checks, expected);
-        context.diagnostic(`${alike} checks alike, ${expected.length} different for a reason`);
+        const { alike, different } = assertAlike(direct.checks, through.checks, expected);
+        context.diagnostic(`${alike} checks alike, ${different} different for a reason`);
       } finally {
         proxy.close();
       }
@@ -62,6 +62,7 @@ for (const [name, connect] of CALLERS) {
     await plainCalls(caller);
     await longStream(caller);
     await questions(caller);
+    await rootsAsked(caller);
     await cancellation(caller);
     await caller.client.close();
   });

@@ -64,6 +64,10 @@ export async function questions({ call }) {
   assert.ok(elicited.includes("action=accept") && elicited.includes(ANSWER.username), elicited);
   const sampled = said(await call("test_sampling", { prompt: "Say something" }));
   assert.ok(sampled.includes(SAMPLE), sampled);
+}
+
+/** The server asks for the client's roots, and gets them. */
+export async function rootsAsked({ call }) {
   const rooted = said(await call("test_input_required_result_list_roots"));
   assert.ok(rooted.includes("file:///interop"), rooted);
 }

@@ -2,7 +2,8 @@
 //
 // `node fixture_server.js http [PORT]` serves Streamable HTTP on loopback and says where in one JSON line; the legacy
 // era has sessions with resumable streams, the modern one has none. `node fixture_server.js stdio` serves one client
-// on standard input and output, in the era of its first message. Each ends when its standard input does.
+// on standard input and output, in the era of its first message; `stdio-modern` refuses the legacy era. Each ends when
+// its standard input does.
 
 import { createServer } from "node:http";
 import { randomBytes, randomUUID } from "node:crypto";
@@ -364,5 +365,6 @@ async function serveHttp(port) {
 
 const [kind, port = "0"] = process.argv.slice(2);
 if (kind === "stdio") serveStdio(() => fixtures(tellOwn));
+else if (kind === "stdio-modern") serveStdio(() => fixtures(tellOwn), { legacy: "reject" });
 else if (kind === "http") await serveHttp(Number(port));
-else throw new Error("say http or stdio");
+else throw new Error("say http, stdio or stdio-modern");
