@@ -2,6 +2,7 @@
 //!
 //! | File | Question |
 //! | --- | --- |
+//! | `upstream_credential` | What does the gateway show an HTTP upstream? |
 //! | `upstream` | What stands behind a guarded server that is not built in? |
 //! | `tool_pattern` | Which tools does this pattern name? |
 //! | `operation` | What does a message ask for? |
@@ -11,6 +12,7 @@
 //! | `server_directory` | Which server does this path, name or resource mean? |
 //! | `decision` | May the holder of this token do that at this server? |
 
+mod upstream_credential;
 mod upstream;
 mod tool_pattern;
 mod operation;
@@ -28,6 +30,6 @@ pub use server::{GuardedServer, NotAServerName, PathError, ServerKind, ServerNam
 pub use server_directory::{ServerDirectory, SharedPlace};
 pub use tool_pattern::{MAX_PATTERN, NotAToolPattern, ToolPattern};
 pub use upstream::{
-    ChildMode, CredentialError, HttpUpstream, MAX_UPSTREAM_URL, StdioUpstream, UpstreamCredential, UpstreamTimeouts,
-    UpstreamUrl, UpstreamUrlError,
+    ChildMode, HttpUpstream, MAX_UPSTREAM_URL, StdioUpstream, UpstreamTimeouts, UpstreamUrl, UpstreamUrlError,
 };
+pub use upstream_credential::{CredentialError, FixedCredential, MAX_PREFIX, PerUserCredential, UpstreamCredential};

@@ -1,8 +1,8 @@
 //! Which servers are guarded? The built-in one and those of the file, each judged, with its secrets read.
 
 use crate::access::{
-    AccessRule, GuardedServer, HttpUpstream, ServerDirectory, ServerKind, ServerName, ServerSource, StdioUpstream,
-    UpstreamCredential, UpstreamTimeouts, UpstreamUrl,
+    AccessRule, FixedCredential, GuardedServer, HttpUpstream, ServerDirectory, ServerKind, ServerName, ServerSource,
+    StdioUpstream, UpstreamCredential, UpstreamTimeouts, UpstreamUrl,
 };
 use crate::config::error::ConfigError;
 use crate::config::server_settings::{CredentialSettings, SECTION, ServerSettings, ServersGiven};
@@ -136,7 +136,8 @@ impl Section<'_> {
             _ => return Err(self.wrong("credential", "needs either file or environment, which hold the value")),
         };
         let value = Secret::new(format!("{}{}", settings.prefix.expose(), value.expose()));
-        UpstreamCredential::new(&settings.header, value.expose())
+        FixedCredential::new(&settings.header, value.expose())
+            .map(UpstreamCredential::Fixed)
             .map_err(|problem| self.wrong("credential", format!("cannot be sent: {problem}")))
     }
 
@@ -320,6 +321,7 @@ mod tests {
             let ServerKind::Http(HttpUpstream { credential: Some(credential), .. }) = &config.servers[1].kind else {
                 panic!("{:?}", config.servers)
             };
+            let UpstreamCredential::Fixed(credential) = credential else { panic!("{credential:?}") };
             assert_eq!((credential.header(), credential.value().expose().as_str()), (header, value));
             assert!(!format!("{config:?}").contains("hunter"));
         }

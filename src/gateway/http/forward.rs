@@ -6,7 +6,7 @@
 use super::error::Failure;
 use super::headers;
 use super::identity;
-use super::link::{Link, Links};
+use super::link::{Link, LinkCredential, Links, Unsendable};
 use super::revision::{self, Retold};
 use super::stream::AnswerStream;
 use crate::access::HttpUpstream;
@@ -104,8 +104,10 @@ impl HttpUpstreams {
             let assertion = self.assertions.assertion(keys.signer(), &asker.token, caller, to, now);
             identity::add_assertion(&mut headers, &assertion)?;
         }
-        if let Some((name, value)) = &link.credential {
-            headers.insert(name.clone(), value.clone());
+        match &link.credential {
+            Some(LinkCredential::Fixed(name, value)) => drop(headers.insert(name.clone(), value.clone())),
+            Some(LinkCredential::PerUser) => return Err(Unsendable.into()),
+            None => {}
         }
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = method;

@@ -4,7 +4,7 @@
 //! old one end with the calls that use them. Calls find their link without a lock.
 
 use super::client::{Connector, UpstreamClient};
-use crate::access::{GuardedServer, HttpUpstream, ServerDirectory, ServerName, UpstreamTimeouts};
+use crate::access::{GuardedServer, HttpUpstream, ServerDirectory, ServerName, UpstreamCredential, UpstreamTimeouts};
 use arc_swap::ArcSwap;
 use axum::http::uri::Authority;
 use axum::http::{HeaderName, HeaderValue, Uri};
@@ -21,13 +21,21 @@ pub(super) struct Link {
     /// `Host` of requests.
     pub(super) host: HeaderValue,
     /// The credential that requests carry.
-    pub(super) credential: Option<(HeaderName, HeaderValue)>,
+    pub(super) credential: Option<LinkCredential>,
     /// Whether requests carry an assertion.
     pub(super) assertion: bool,
     /// How long to wait.
     pub(super) timeouts: UpstreamTimeouts,
     /// The connections.
     pub(super) client: UpstreamClient,
+}
+
+/// What requests carry that identifies us or the caller.
+pub(super) enum LinkCredential {
+    /// This header.
+    Fixed(HeaderName, HeaderValue),
+    /// This header with the caller's own key.
+    PerUser,
 }
 
 /// The upstream's address or credential cannot be sent, although it was accepted when it was set up.
@@ -42,9 +50,14 @@ impl Link {
         let host = HeaderValue::try_from(host).map_err(|_| Unsendable)?;
         let credential = upstream.credential.as_ref().map(|credential| {
             let name = HeaderName::try_from(credential.header()).map_err(|_| Unsendable)?;
-            let mut value = HeaderValue::try_from(credential.value().expose()).map_err(|_| Unsendable)?;
-            value.set_sensitive(true);
-            Ok((name, value))
+            match credential {
+                UpstreamCredential::Fixed(fixed) => {
+                    let mut value = HeaderValue::try_from(fixed.value().expose()).map_err(|_| Unsendable)?;
+                    value.set_sensitive(true);
+                    Ok(LinkCredential::Fixed(name, value))
+                }
+                UpstreamCredential::PerUser(_) => Ok(LinkCredential::PerUser),
+            }
         });
         let client = connector.client(upstream.timeouts.connect);
         let (server, credential) = (Arc::clone(server), credential.transpose()?);
@@ -96,7 +109,7 @@ impl fmt::Debug for Links {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::access::{ServerKind, UpstreamCredential, UpstreamUrl};
+    use crate::access::{FixedCredential, ServerKind, UpstreamUrl};
     use crate::oauth::issuer::Issuer;
 
     fn directory(names: &[&str]) -> ServerDirectory {
@@ -104,7 +117,7 @@ mod tests {
         ServerDirectory::new(names.iter().map(|name| {
             let upstream = HttpUpstream {
                 url: UpstreamUrl::parse("http://127.0.0.1:9000/mcp?tenant=7").unwrap(),
-                credential: Some(UpstreamCredential::new("X-Key", "hunter2").unwrap()),
+                credential: Some(UpstreamCredential::Fixed(FixedCredential::new("X-Key", "hunter2").unwrap())),
                 assertion: true,
                 timeouts: UpstreamTimeouts::default(),
             };
@@ -126,7 +139,8 @@ mod tests {
         let files = link(&links, &before, "files");
         let mail = link(&links, &before, "mail");
         assert_eq!((files.host.to_str().unwrap(), files.uri.path()), ("127.0.0.1:9000", "/mcp"));
-        assert!(files.credential.as_ref().unwrap().1.is_sensitive());
+        let Some(LinkCredential::Fixed(name, value)) = &files.credential else { panic!("a credential") };
+        assert!(name == "x-key" && value.is_sensitive());
         assert!(Arc::ptr_eq(&files, &link(&links, &before, "files")));
 
         let after = directory(&["files"]);
