@@ -22,6 +22,8 @@ use std::time::Duration;
 
 const ROUNDS: usize = 5;
 const STARTS: usize = 15;
+/// Turns of each server in a round of requests.
+const TURNS: u32 = 20;
 
 fn main() {
     // Cargo adds a flag of its own.
@@ -69,19 +71,27 @@ fn count() -> u32 {
     env::var("KEYWARD_BENCH_REQUESTS").map_or(100_000, |text| text.parse().unwrap())
 }
 
-/// CPU of each server a request, and requests a second: medians of the rounds.
+/// CPU of each server a request, and requests a second: medians of the rounds. In a round they have their turns again and
+/// again, so that a machine whose speed changes by the second is as fast for the one as for the other.
 fn compare<const N: usize>(servers: [(&Server, &Call); N]) -> ([f64; N], [f64; N]) {
-    let count = count();
-    let (mut cpu, mut rates) = ([const { Vec::new() }; N], [const { Vec::new() }; N]);
+    let turn = count() / TURNS;
+    let count = turn * TURNS;
+    let (mut cpu, mut times) = ([const { Vec::new() }; N], [const { Vec::new() }; N]);
     for _ in 0..ROUNDS {
-        for (place, (server, call)) in servers.iter().enumerate() {
-            let before = server.cpu();
-            let time = load::run(call, count);
-            cpu[place].push(server.cpu().saturating_sub(before) / count);
-            rates[place].push(time);
+        let (mut used, mut taken) = ([Duration::ZERO; N], [Duration::ZERO; N]);
+        for _ in 0..TURNS {
+            for (place, (server, call)) in servers.iter().enumerate() {
+                let before = server.cpu();
+                taken[place] += load::run(call, turn);
+                used[place] += server.cpu().saturating_sub(before);
+            }
+        }
+        for place in 0..N {
+            cpu[place].push(used[place] / count);
+            times[place].push(taken[place]);
         }
     }
-    (cpu.map(median).map(micros), rates.map(median).map(|time| f64::from(count) / time.as_secs_f64()))
+    (cpu.map(median).map(micros), times.map(median).map(|time| f64::from(count) / time.as_secs_f64()))
 }
 
 fn requests() {
