@@ -2,6 +2,10 @@
 //!
 //! A [`Timestamp`] is Unix time in milliseconds. Decisions take one as an argument, so a test moves a year in one call.
 
+mod span;
+
+pub use span::{NotASpan, Span};
+
 use std::fmt;
 use std::ops::{Add, Sub};
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -9,6 +9,7 @@
 //! | `rule` | Who may do what at a server? |
 //! | `server` | What is a guarded server? |
 //! | `proxied` | What is a server behind a proxy of the owner's? |
+//! | `description` | What does somebody say about a server, and can there be such a server? |
 //! | `server_directory` | Which server does this path, name or resource mean? |
 //! | `decision` | May the holder of this token do that at this server? |
 
@@ -19,10 +20,12 @@ mod operation;
 mod rule;
 mod server;
 mod proxied;
+mod description;
 mod server_directory;
 mod decision;
 
 pub use decision::{Denied, InsufficientScope, Permission, decide, shows_tool};
+pub use description::{BadDescription, CredentialDescription, CredentialValue, MAX_TITLE, ServerDescription};
 pub use operation::{Effect, Operation, ToolCall};
 pub use proxied::ProxiedUrlError;
 pub use rule::{AccessRule, MAX_OWN_SCOPES, OwnScope, RuleError};

@@ -17,13 +17,13 @@ pub use options::{OPTIONS, OptionDoc, SERVER_OPTIONS};
 pub use server_settings::ServersGiven;
 pub use settings::Settings;
 pub use sources::{Given, Loaded, Source, load};
-pub use value::{NotASize, NotASpan, Size, Span};
+pub use value::{NotASize, Size};
 
 use crate::access::GuardedServer;
 use crate::account::personal_token::PersonalTokenPolicy;
 use crate::account::session::SessionPolicy;
 use crate::app::{AppOptions, CredentialPolicy, RegistrationPolicy};
-use crate::clock::days;
+use crate::clock::{Span, days};
 use crate::gateway::stdio::StdioOptions;
 use crate::keys::RotationPolicy;
 use crate::oauth::issuer::Issuer;

@@ -3,10 +3,10 @@
 //! Environment values and credentials are secrets: no message repeats what stands in their place.
 
 use crate::access::{ChildMode, ServerName};
+use crate::clock::Span;
 use crate::config::error::ConfigError;
 use crate::config::options::{SERVER_OPTIONS, find_of_server, nearest_of_server};
 use crate::config::sources::{Source, first_line, merge, nested};
-use crate::config::value::Span;
 use crate::secret::Secret;
 use serde::Deserialize;
 use std::collections::BTreeMap;

@@ -1,13 +1,13 @@
-//! Which servers are guarded? The built-in one and those of the file, each judged, with its secrets read.
+//! Which servers are guarded? The built-in one and those of the file, with their secrets read; the domain judges
+//! ([`ServerDescription::judge`]).
 
 use crate::access::{
-    AccessRule, FixedCredential, GuardedServer, HttpUpstream, ServerDirectory, ServerKind, ServerName, ServerSource,
-    StdioUpstream, UpstreamCredential, UpstreamTimeouts, UpstreamUrl,
+    CredentialDescription, CredentialValue, GuardedServer, ServerDescription, ServerDirectory, ServerKind, ServerName,
+    ServerSource,
 };
+use crate::config::Size;
 use crate::config::error::ConfigError;
 use crate::config::server_settings::{CredentialSettings, SECTION, ServerSettings, ServersGiven};
-use crate::config::value::Span;
-use crate::config::{Size, between};
 use crate::oauth::issuer::Issuer;
 use crate::secret::Secret;
 use std::collections::BTreeMap;
@@ -50,82 +50,54 @@ impl Section<'_> {
         settings: ServerSettings,
         variables: &Variables,
     ) -> Result<GuardedServer, ConfigError> {
-        let rule = self.rule(&settings)?;
-        let title = settings.title.clone().unwrap_or_else(|| self.name.to_string());
-        if title.trim().is_empty() || title.chars().count() > 100 || title.chars().any(char::is_control) {
-            return Err(self.wrong("title", "must be 1 to 100 characters on one line"));
-        }
-        let (source, enabled) = (ServerSource::File, settings.enabled);
-        if let Some(url) = &settings.proxied_url {
-            let server = self.behind_proxy(issuer, &settings, &title, url)?;
-            return Ok(GuardedServer { rule: rule.undivided(), source, enabled, ..server });
-        }
-        let kind = self.kind(&settings, variables)?;
-        let path = settings.path.unwrap_or_else(|| format!("/mcp/{}", self.name));
-        let server = GuardedServer::at(issuer, &path, self.name.clone(), &title, kind)
-            .map_err(|problem| self.wrong("path", format!("is {path:?}: {problem}")))?;
-        Ok(GuardedServer { rule, source, enabled, ..server })
+        let description = self.description(settings, variables)?;
+        description.judge(issuer).map_err(|bad| self.wrong(bad.part, bad.to_string()))
     }
 
-    fn behind_proxy(
-        &self,
-        issuer: &Issuer,
-        settings: &ServerSettings,
-        title: &str,
-        url: &str,
-    ) -> Result<GuardedServer, ConfigError> {
-        if settings.url.is_some() || !settings.command.is_empty() {
-            return Err(self.wrong("proxied_url", "and url or command are both there: a server has one of them"));
+    /// What the file says, with what it names read.
+    fn description(&self, settings: ServerSettings, variables: &Variables) -> Result<ServerDescription, ConfigError> {
+        let credential = settings.credential.as_ref().map(|credential| self.credential(credential, variables));
+        let mut environment = settings.environment;
+        if !settings.environment_files.is_empty() && settings.command.is_empty() {
+            return Err(self.wrong("environment_files", "belongs to a server with a command"));
         }
-        // Its messages are not read here, so nothing finer than a whole server can be held to.
-        let of_the_others = [
-            ("path", settings.path.is_none()),
-            ("credential", settings.credential.is_none()),
-            ("assertion", !settings.assertion),
-            ("environment", settings.environment.is_empty()),
-            ("environment_files", settings.environment_files.is_empty()),
-            ("working_directory", settings.working_directory.is_none()),
-            ("scopes", settings.scopes.is_empty()),
-            ("most", settings.most.is_empty()),
-        ];
-        self.belongs_to(of_the_others, "url or a command")?;
-        GuardedServer::behind_proxy(issuer, self.name.clone(), title, url)
-            .map_err(|problem| self.wrong("proxied_url", format!("is {url:?}: {problem}")))
-    }
-
-    fn kind(&self, settings: &ServerSettings, variables: &Variables) -> Result<ServerKind, ConfigError> {
-        match (&settings.url, settings.command.is_empty()) {
-            (Some(url), true) => self.http(url.expose(), settings, variables).map(ServerKind::Http),
-            (None, false) => self.stdio(settings).map(ServerKind::Stdio),
-            (None, true) => Err(self.wrong("url", "is missing: say where the server is, which command starts it, or by proxied_url where clients reach it")),
-            (Some(_), false) => Err(self.wrong("url", "and command are both there: a server has one of them")),
+        for (name, file) in &settings.environment_files {
+            let value = self.read_secret("environment_files", file)?;
+            let value = Secret::new(value.expose().trim_end_matches(['\r', '\n']).to_owned());
+            if environment.insert(name.clone(), value).is_some() {
+                return Err(self.wrong("environment_files", format!("has {name}, which environment has too")));
+            }
         }
-    }
-
-    fn http(&self, url: &str, settings: &ServerSettings, variables: &Variables) -> Result<HttpUpstream, ConfigError> {
-        let no_command = [
-            ("environment", settings.environment.is_empty()),
-            ("environment_files", settings.environment_files.is_empty()),
-            ("working_directory", settings.working_directory.is_none()),
-        ];
-        self.belongs_to(no_command, "command")?;
-        let url = UpstreamUrl::parse(url).map_err(|problem| self.wrong("url", format!("is not good: {problem}")))?;
-        let credential = settings.credential.as_ref();
-        let credential = credential.map(|credential| self.credential(credential, variables)).transpose()?;
-        let span = |key, span: Span, least, most| between(self.key(key), span, least, most).map(Span::duration);
-        let timeouts = UpstreamTimeouts {
-            connect: span("connect_timeout", settings.connect_timeout, Span::seconds(1), Span::minutes(1))?,
-            first_byte: span("first_byte_timeout", settings.first_byte_timeout, Span::seconds(1), Span::hours(1))?,
-            idle: span("idle_timeout", settings.idle_timeout, Span::seconds(1), Span::days(1))?,
-        };
-        Ok(HttpUpstream { url, credential, assertion: settings.assertion, timeouts })
+        Ok(ServerDescription {
+            name: self.name.clone(),
+            source: ServerSource::File,
+            title: settings.title,
+            path: settings.path,
+            enabled: settings.enabled,
+            url: settings.url,
+            credential: credential.transpose()?,
+            assertion: settings.assertion,
+            connect_timeout: settings.connect_timeout,
+            first_byte_timeout: settings.first_byte_timeout,
+            idle_timeout: settings.idle_timeout,
+            command: settings.command,
+            environment,
+            working_directory: settings.working_directory,
+            mode: settings.mode,
+            max_children: settings.max_children,
+            idle: settings.idle,
+            proxied_url: settings.proxied_url,
+            users: settings.users,
+            scopes: settings.scopes,
+            most: settings.most,
+        })
     }
 
     fn credential(
         &self,
         settings: &CredentialSettings,
         variables: &Variables,
-    ) -> Result<UpstreamCredential, ConfigError> {
+    ) -> Result<CredentialDescription, ConfigError> {
         let value = match (&settings.file, &settings.environment) {
             (Some(file), None) => self.read_secret("credential.file", file)?,
             (None, Some(name)) => {
@@ -135,54 +107,8 @@ impl Section<'_> {
             }
             _ => return Err(self.wrong("credential", "needs either file or environment, which hold the value")),
         };
-        let value = Secret::new(format!("{}{}", settings.prefix.expose(), value.expose()));
-        FixedCredential::new(&settings.header, value.expose())
-            .map(UpstreamCredential::Fixed)
-            .map_err(|problem| self.wrong("credential", format!("cannot be sent: {problem}")))
-    }
-
-    fn stdio(&self, settings: &ServerSettings) -> Result<StdioUpstream, ConfigError> {
-        let no_url = [("credential", settings.credential.is_none()), ("assertion", !settings.assertion)];
-        self.belongs_to(no_url, "url")?;
-        if settings.command.iter().any(|part| part.contains('\0')) || settings.command[0].is_empty() {
-            return Err(self.wrong("command", "must begin with the name or path of a program"));
-        }
-        let mut environment = settings.environment.clone();
-        for (name, file) in &settings.environment_files {
-            let value = self.read_secret("environment_files", file)?;
-            let value = Secret::new(value.expose().trim_end_matches(['\r', '\n']).to_owned());
-            if environment.insert(name.clone(), value).is_some() {
-                return Err(self.wrong("environment_files", format!("has {name}, which environment has too")));
-            }
-        }
-        let good = |name: &str, value: &str| !name.is_empty() && !name.contains(['=', '\0']) && !value.contains('\0');
-        if let Some((name, _)) = environment.iter().find(|(name, value)| !good(name, value.expose())) {
-            return Err(self.wrong("environment", format!("has {name:?}, which is no environment variable")));
-        }
-        Ok(StdioUpstream {
-            command: settings.command.clone(),
-            environment: environment.into_iter().collect(),
-            working_directory: settings.working_directory.clone(),
-            mode: settings.mode,
-            max_children: between(self.key("max_children"), settings.max_children, 1, 1000)?,
-            idle: between(self.key("idle"), settings.idle, Span::seconds(10), Span::days(7))?.duration(),
-        })
-    }
-
-    fn rule(&self, settings: &ServerSettings) -> Result<AccessRule, ConfigError> {
-        let users = settings.users.as_ref().map(|users| users.iter().map(String::as_str));
-        let scopes = settings.scopes.iter().map(|(scope, tools)| (scope.as_str(), tools.as_slice()));
-        let most = settings.most.iter().map(|(user, scopes)| (user.as_str(), scopes.as_slice()));
-        AccessRule::parse(users, scopes, most)
-            .map_err(|problem| self.wrong(problem.part(), format!("is not good: {problem}")))
-    }
-
-    /// Refuses what is set beside its own kind.
-    fn belongs_to<const N: usize>(&self, unset: [(&str, bool); N], kind: &str) -> Result<(), ConfigError> {
-        match unset.into_iter().find(|(_, unset)| !unset) {
-            Some((key, _)) => Err(self.wrong(key, format!("belongs to a server with a {kind}"))),
-            None => Ok(()),
-        }
+        let value = CredentialValue::Known(value);
+        Ok(CredentialDescription { header: settings.header.clone(), prefix: settings.prefix.clone(), value })
     }
 
     fn read_secret(&self, key: &str, file: &Path) -> Result<Secret<String>, ConfigError> {
@@ -209,7 +135,7 @@ impl Section<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::access::ChildMode;
+    use crate::access::{AccessRule, ChildMode, HttpUpstream, UpstreamCredential, UpstreamTimeouts};
     use crate::config::{Config, Given, load};
     use std::io::Write;
 

@@ -1,6 +1,7 @@
 //! What do the options hold? One field an option, with its default; reading only, judged by [`super::Config`].
 
-use crate::config::value::{Size, Span};
+use crate::clock::Span;
+use crate::config::value::Size;
 use crate::telemetry::LogFormat;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;

@@ -231,7 +231,7 @@ pub(super) fn first_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::value::Span;
+    use crate::clock::Span;
     use crate::telemetry::LogFormat;
     use std::io::Write;
 
