@@ -159,6 +159,18 @@ impl GuardedServer {
         Ok(Self { name, title, path, resource, metadata_url, kind, rule, source, enabled: true })
     }
 
+    /// Whether what began at `other`, an earlier version of it, can go on here: under the same URL, with the same server
+    /// behind. Who may use it is another question.
+    pub fn is_same_place(&self, other: &Self) -> bool {
+        let is_same_kind = match (&self.kind, &other.kind) {
+            (ServerKind::Builtin, ServerKind::Builtin) | (ServerKind::Proxied, ServerKind::Proxied) => true,
+            (ServerKind::Http(own), ServerKind::Http(others)) => own.url == others.url,
+            (ServerKind::Stdio(own), ServerKind::Stdio(others)) => own.is_same_program(others),
+            _ => false,
+        };
+        is_same_kind && self.name == other.name && self.resource == other.resource
+    }
+
     /// Whether it is at `/mcp`.
     pub fn is_main(&self) -> bool {
         self.path == MAIN_PATH

@@ -63,6 +63,21 @@ pub struct StdioUpstream {
     pub idle: Duration,
 }
 
+impl StdioUpstream {
+    /// Whether the children of `other` can serve as its own.
+    pub fn is_same_program(&self, other: &Self) -> bool {
+        let (own, others) = (&self.environment, &other.environment);
+        std::ptr::eq(self, other)
+            || (self.command == other.command
+                && self.working_directory == other.working_directory
+                && self.mode == other.mode
+                && self.max_children == other.max_children
+                && self.idle == other.idle
+                && own.len() == others.len()
+                && own.iter().zip(others).all(|(a, b)| a.0 == b.0 && a.1.expose() == b.1.expose()))
+    }
+}
+
 /// Who shares a child process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ChildMode {

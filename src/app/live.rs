@@ -1,6 +1,7 @@
 //! What does the hot path read? Everything that admitting a request needs, in memory, behind atomic swaps.
 //!
-//! Operations commit first and publish here second. Readers never wait for a disk or for a writer.
+//! Operations commit first and publish here second. Readers never wait for a disk or for a writer. What goes on for longer
+//! than a request looks at [`Live::changes`] to know when to ask again.
 
 use crate::access::ServerDirectory;
 use crate::account::user::{Role, User};
@@ -23,6 +24,7 @@ pub struct Live {
     verifier: Verifier,
     usage: Usage,
     renames: AtomicU64,
+    changes: AtomicU64,
 }
 
 /// What a request needs to know of its user.
@@ -44,6 +46,7 @@ impl Live {
             verifier,
             usage,
             renames: AtomicU64::new(0),
+            changes: AtomicU64::new(0),
         }
     }
 
@@ -77,6 +80,12 @@ impl Live {
         self.renames.load(Ordering::Acquire)
     }
 
+    /// How often something was published on which it depends who may pass: a number that only grows. Whoever was admitted
+    /// while it was the same would be admitted again, until their token expires.
+    pub fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire) + self.revoked.changes()
+    }
+
     /// The user with this id; nobody for one who is disabled or gone.
     pub fn user(&self, id: UserId) -> Option<Arc<LiveUser>> {
         self.users.pin().get(&id).cloned()
@@ -84,6 +93,13 @@ impl Live {
 
     pub(super) fn publish_keys(&self, ring: KeyRing) {
         self.keys.store(Arc::new(ring));
+        self.note_change();
+    }
+
+    /// Makes `servers` those that are guarded, from the very next request on.
+    pub fn publish_servers(&self, servers: ServerDirectory) {
+        self.servers.store(Arc::new(servers));
+        self.note_change();
     }
 
     pub(super) fn publish_rename(&self) {
@@ -97,5 +113,11 @@ impl Live {
         } else {
             users.insert(user.id, Arc::new(LiveUser { name: user.name.as_str().to_owned(), role: user.role }));
         }
+        self.note_change();
+    }
+
+    /// Comes after what has changed: whoever sees the new number sees that too.
+    fn note_change(&self) {
+        self.changes.fetch_add(1, Ordering::Release);
     }
 }

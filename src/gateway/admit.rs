@@ -6,10 +6,11 @@
 
 use crate::access::{Denied, GuardedServer, InsufficientScope, Operation, decide};
 use crate::app::App;
+use crate::app::live::Live;
 use crate::app::usage::CallerRef;
 use crate::id::UserId;
 use crate::mcp::Asker;
-use crate::token::TokenRefusal;
+use crate::token::{GenuineToken, TokenRefusal};
 use crate::wire::bearer::{self, BearerProblem};
 use crate::wire::client_address::ClientAddress;
 use axum::http::Extensions;
@@ -33,6 +34,8 @@ pub(super) enum Refusal {
     NotForUser(UserId),
     /// The token is good but does not reach that far.
     Scope(InsufficientScope),
+    /// The server is gone or another, since the request was admitted.
+    NoServer,
 }
 
 /// Admits a request to `server`, or says why not. Records the use of a token that is good.
@@ -45,16 +48,40 @@ pub(super) fn admit(
     let presented = bearer::presented(headers).map_err(Refusal::Unreadable)?.ok_or(Refusal::NoToken)?;
     let (live, now) = (app.live(), app.now());
     let genuine = live.verifier().verify(presented, &live.keys(), live.revoked(), now).map_err(Refusal::Token)?;
-    let token = genuine.for_resource(&server.resource).map_err(Refusal::Token)?;
-    let claims = token.claims();
-    let user = live.user(claims.user).ok_or(Refusal::NoUser(claims.user))?;
+    let asker = asker(live, &genuine, server)?;
+    let claims = asker.token.claims();
     let caller = CallerRef { address: address_of(extensions), user_agent: user_agent_of(headers) };
     match claims.grant() {
         Some(grant) => live.usage().grants.record(grant, now, caller),
         None => live.usage().tokens.record(claims.id, now, caller),
     }
-    decide(&token, &user.name, server, &Operation::Housekeeping).map_err(|denied| Refusal::of(denied, claims.user))?;
+    check_reach(&asker)?;
+    Ok(asker)
+}
+
+/// Whether the request of `asker` would be admitted once more, now: it was, and goes on.
+pub(super) fn admit_again(app: &App, asked: &Asker) -> Result<(), Refusal> {
+    let (live, now) = (app.live(), app.now());
+    let genuine = live.verifier().verify_again(&asked.token, &live.keys(), live.revoked(), now);
+    let genuine = genuine.map_err(Refusal::Token)?;
+    let servers = live.servers();
+    let server = servers.by_path(&asked.server.path).filter(|server| server.is_same_place(&asked.server));
+    check_reach(&asker(live, &genuine, server.ok_or(Refusal::NoServer)?)?)
+}
+
+/// Who asks `server`, with a token that is good now.
+fn asker(live: &Live, genuine: &GenuineToken, server: &Arc<GuardedServer>) -> Result<Asker, Refusal> {
+    let token = genuine.for_resource(&server.resource).map_err(Refusal::Token)?;
+    let user = token.claims().user;
+    let user = live.user(user).ok_or(Refusal::NoUser(user))?;
     Ok(Asker { token, user, server: Arc::clone(server) })
+}
+
+/// Whether anything is open to `asker`.
+fn check_reach(asker: &Asker) -> Result<(), Refusal> {
+    let Asker { token, user, server } = asker;
+    let decided = decide(token, &user.name, server, &Operation::Housekeeping);
+    decided.map(drop).map_err(|denied| Refusal::of(denied, token.claims().user))
 }
 
 impl Refusal {
@@ -83,6 +110,7 @@ impl Refusal {
             Self::NoUser(user) => tracing::info!(server, %user, "refused: the user is disabled or gone"),
             Self::NotForUser(user) => tracing::info!(server, %user, "refused: the server is not for this user"),
             Self::Scope(lack) => tracing::info!(server, needed = %lack.needed, "refused: insufficient scope"),
+            Self::NoServer => tracing::info!(server, "refused: the server was changed, switched off or removed"),
         }
     }
 }

@@ -8,6 +8,7 @@
 
 use crate::access::{GuardedServer, InsufficientScope};
 use crate::gateway::admit::Refusal;
+use crate::gateway::error::NO_SERVER;
 use crate::mcp::RpcError;
 use crate::oauth::scope::ScopeSet;
 use crate::token::TokenRefusal;
@@ -32,7 +33,8 @@ pub(super) fn answer(server: &GuardedServer, refusal: &Refusal, query: Option<&s
         Refusal::Scope(lack) => lack.needed.clone(),
         _ => server.default_scopes(),
     };
-    let challenge = (!matches!(refusal, Refusal::NotForUser(_))).then(|| challenge(server, error, &sentence, &scopes));
+    let challenge = (!matches!(refusal, Refusal::NotForUser(_) | Refusal::NoServer))
+        .then(|| challenge(server, error, &sentence, &scopes));
     let mut response = RpcError::http(status, sentence).into_response();
     if let Some(value) = challenge.and_then(|challenge| HeaderValue::try_from(challenge).ok()) {
         response.headers_mut().insert(WWW_AUTHENTICATE, value);
@@ -87,6 +89,7 @@ fn told(refusal: &Refusal, query: Option<&str>) -> Told {
             (StatusCode::FORBIDDEN, None, Cow::Borrowed(sentence))
         }
         Refusal::Scope(lack) => (StatusCode::FORBIDDEN, Some(INSUFFICIENT_SCOPE), Cow::Owned(lack.to_string())),
+        Refusal::NoServer => (StatusCode::NOT_FOUND, None, Cow::Borrowed(NO_SERVER)),
     };
     Told { status, error, sentence }
 }

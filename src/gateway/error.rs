@@ -4,12 +4,13 @@ use crate::mcp::RpcError;
 use crate::wire::host_check::{ForeignHost, ForeignOrigin};
 use axum::http::StatusCode;
 
+/// What is told where no server is.
+pub(super) const NO_SERVER: &str =
+    "There is no MCP server at this path. Its URL must be exact, without a slash at the end; the dashboard shows it.";
+
 /// 404: no server has this path. The path itself is not repeated.
 pub(super) fn no_server() -> RpcError {
-    RpcError::http(
-        StatusCode::NOT_FOUND,
-        "There is no MCP server at this path. Its URL must be exact, without a slash at the end; the dashboard shows it.",
-    )
+    RpcError::http(StatusCode::NOT_FOUND, NO_SERVER)
 }
 
 /// 403: a proxy asks about a server that is not guarded for it. What it asked about is not repeated.
@@ -33,4 +34,9 @@ pub(super) fn foreign_host(foreign: ForeignHost) -> RpcError {
 /// 403: from a page that may not call (MCP, Streamable HTTP, security warning).
 pub(super) fn foreign_origin(foreign: ForeignOrigin) -> RpcError {
     RpcError::http(StatusCode::FORBIDDEN, foreign.to_string())
+}
+
+/// 503: a stream that would begin now would end at once.
+pub(super) fn stopping() -> RpcError {
+    RpcError::http(StatusCode::SERVICE_UNAVAILABLE, "Keyward is stopping.")
 }

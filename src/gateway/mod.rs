@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `router` | What happens to a request for a server's URL, in which order? |
 //! | `admit` | Does its token open this server? |
+//! | `open_streams` | How long may an answer go on? |
 //! | `post` | Which body is read at all, and how? |
 //! | `decide` | May what it says go on? |
 //! | `catalogue` | Which tools say that they change nothing? |
@@ -28,6 +29,7 @@ mod cors;
 mod decide;
 mod error;
 mod list_filter;
+mod open_streams;
 mod post;
 mod http;
 mod router;
@@ -36,4 +38,5 @@ mod sse;
 mod tool_list;
 mod verify;
 
+pub use open_streams::{NOTICED_WITHIN, OpenStreams};
 pub use router::{ConnectPage, GatewayOptions, router};

@@ -6,6 +6,8 @@
 //! 4. Host and origin (DNS rebinding).
 //! 5. What a POST says is read and decided about, message by message ([`super::decide`]).
 //! 6. What stands behind the server answers; lists of tools are filtered on their way back.
+//!
+//! From 4 on all of it goes on only for as long as 3 would be decided in the same way again ([`super::open_streams`]).
 
 use crate::access::{GuardedServer, ServerKind};
 use crate::app::App;
@@ -16,6 +18,7 @@ use crate::gateway::change_watch::Watched;
 use crate::gateway::decide::{ListAsked, Passed};
 use crate::gateway::http::HttpUpstreams;
 use crate::gateway::list_filter::{self, ListFilter};
+use crate::gateway::open_streams::{Admitted, Listens, OpenStreams, Over};
 use crate::gateway::stdio::StdioServers;
 use crate::gateway::{challenge, cors, error, post, verify};
 use crate::mcp::{Asker, BuiltinServer, Era, Posted, RpcError, Unfit};
@@ -25,6 +28,7 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, ORIGIN};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
@@ -55,14 +59,21 @@ pub(super) struct Gateway {
     http: HttpUpstreams,
     pub(super) catalogue: Arc<Catalogue>,
     stdio: StdioServers,
+    streams: OpenStreams,
 }
 
 /// The routes of all guarded servers, now and later: `/mcp` and whatever lies below; and where proxies ask about theirs. The
-/// servers that are programs are `stdio`.
-pub fn router(app: &Arc<App>, options: GatewayOptions, stdio: StdioServers, connect_page: ConnectPage) -> Router {
+/// servers that are programs are `stdio`; answers that go on are among `streams`.
+pub fn router(
+    app: &Arc<App>,
+    options: GatewayOptions,
+    stdio: StdioServers,
+    streams: OpenStreams,
+    connect_page: ConnectPage,
+) -> Router {
     let builtin = BuiltinServer::new(Arc::clone(app));
-    let (http, catalogue) = (HttpUpstreams::new(Arc::clone(app)), Arc::default());
-    let gateway = Arc::new(Gateway { app: Arc::clone(app), options, connect_page, builtin, http, catalogue, stdio });
+    let (app, http, catalogue) = (Arc::clone(app), HttpUpstreams::new(Arc::clone(app)), Arc::default());
+    let gateway = Arc::new(Gateway { app, options, connect_page, builtin, http, catalogue, stdio, streams });
     Router::new()
         .route(paths::MCP, any(answer))
         .route("/mcp/", any(answer))
@@ -92,6 +103,8 @@ impl Gateway {
         if is_person(&parts.method, &parts.headers) {
             return (self.connect_page)(&server);
         }
+        // Before anything is decided that may change.
+        let changes = self.app.live().changes();
         let asker = match admit(&self.app, &server, &parts.headers, &parts.extensions) {
             Ok(asker) => asker,
             Err(refusal) => {
@@ -99,22 +112,35 @@ impl Gateway {
                 return challenge::answer(&server, &refusal, parts.uri.query());
             }
         };
+        let listens = parts.method == Method::GET;
+        let admitted = Admitted { asker: asker.clone(), changes, listens };
+        match self.streams.watch_over(admitted, self.answer_admitted(&asker, parts, body)).await {
+            Ok(response) => response,
+            Err(Over::Refused(refusal)) => {
+                refusal.log(&server);
+                challenge::answer(&server, &refusal, None)
+            }
+            Err(Over::Stopping) => error::stopping().into_response(),
+        }
+    }
+
+    async fn answer_admitted(&self, asker: &Asker, parts: Parts, body: Body) -> Response {
         if let Err(foreign) = self.options.hosts.check(&parts.uri, &parts.headers) {
             return error::foreign_host(foreign).into_response();
         }
         if let Err(foreign) = self.options.origins.check_call(&parts.headers) {
             return error::foreign_origin(foreign).into_response();
         }
-        match &server.kind {
+        match &asker.server.kind {
             ServerKind::Builtin => match BuiltinServer::refuse(&parts.method, &parts.headers) {
                 Some(refusal) => refusal,
-                None => self.post(&asker, parts.headers, body).await,
+                None => self.post(asker, parts.headers, body).await,
             },
             ServerKind::Http(_) | ServerKind::Stdio(_) => match parts.method {
-                Method::POST => self.post(&asker, parts.headers, body).await,
-                Method::GET | Method::DELETE => match Passed::without_messages(&asker) {
+                Method::POST => self.post(asker, parts.headers, body).await,
+                Method::GET | Method::DELETE => match Passed::without_messages(asker) {
                     Ok(passed) => {
-                        self.pass_on(&asker, Call::new(parts.method, parts.headers, Bytes::new(), passed)).await
+                        self.pass_on(asker, Call::new(parts.method, parts.headers, Bytes::new(), passed)).await
                     }
                     Err(denied) => RpcError::http(StatusCode::FORBIDDEN, denied.to_string()).into_response(),
                 },
@@ -141,8 +167,13 @@ impl Gateway {
         if matches!(asker.server.kind, ServerKind::Builtin) {
             return self.builtin.answer(asker, &posted).await;
         }
+        let listens = matches!(&posted, Posted::One(said) if said.method() == Some("subscriptions/listen"));
         drop(posted);
-        self.pass_on(asker, Call::new(Method::POST, headers, bytes, passed)).await
+        let mut response = self.pass_on(asker, Call::new(Method::POST, headers, bytes, passed)).await;
+        if listens {
+            response.extensions_mut().insert(Listens);
+        }
+        response
     }
 
     /// Passes a call on, and what comes back: lists of tools through the filter, all else as it is.

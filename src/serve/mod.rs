@@ -21,7 +21,7 @@ use crate::config::{Config, ConfigError, Loaded};
 use crate::control::ControlSocket;
 use crate::entropy::OsEntropy;
 use crate::gateway::stdio::StdioServers;
-use crate::gateway::{self, GatewayOptions};
+use crate::gateway::{self, GatewayOptions, OpenStreams};
 use crate::secret::MasterSecret;
 use crate::store::{DataDirectory, Store};
 use crate::upkeep::Upkeep;
@@ -112,7 +112,8 @@ impl Appliance {
             .build()?;
         let outcome = runtime.block_on(async {
             let children = StdioServers::new(Arc::clone(&app), config.stdio.clone());
-            let router = routes(&app, &config, Arc::new(SystemClock), children.clone())?;
+            let streams = OpenStreams::new(Arc::clone(&app));
+            let router = routes(&app, &config, Arc::new(SystemClock), children.clone(), streams.clone())?;
             let address = socket.address();
             let listener = socket.listen().map_err(|cause| ServeError::Address { address, cause })?;
             let stop = stop.watch()?;
@@ -124,7 +125,9 @@ impl Appliance {
             let stopping = children.clone();
             let stop = async move {
                 stop.wait().await;
+                // Children say goodbye to those who listen to them; then all who listen are let go.
                 stopping.begin_stop();
+                streams.begin_stop();
             };
             accept::serve(listener, router, config.limits, peers, stop).await;
             children.stop().await;
@@ -175,15 +178,17 @@ fn open_app(config: &Config, store: Store, master: MasterSecret) -> Result<App, 
 
 /// Every route of the appliance, for whoever lets go of it without stopping; `clock` dates the ids of requests.
 pub fn router(app: &Arc<App>, config: &Config, clock: Arc<dyn Clock>) -> Result<Router, ServeError> {
-    routes(app, config, clock, StdioServers::new(Arc::clone(app), config.stdio.clone()))
+    let children = StdioServers::new(Arc::clone(app), config.stdio.clone());
+    routes(app, config, clock, children, OpenStreams::new(Arc::clone(app)))
 }
 
-/// Every route of the appliance; `children` are the servers that are programs.
+/// Every route of the appliance; `children` are the servers that are programs, `streams` the answers that go on.
 pub fn routes(
     app: &Arc<App>,
     config: &Config,
     clock: Arc<dyn Clock>,
     children: StdioServers,
+    streams: OpenStreams,
 ) -> Result<Router, ServeError> {
     let client_documents = config.documents.live || config.documents.built_in;
     let documents = Arc::new(DocumentFetcher::new(config.documents.clone())?);
@@ -192,7 +197,7 @@ pub fn routes(
         .layer(from_fn_with_state(config.limits.request_timeout, answer_in_time));
     let (hosts, origins) = (config.hosts.clone(), config.origins.clone());
     let options = GatewayOptions { hosts, origins, max_body: config.limits.mcp_body };
-    let servers = gateway::router(app, options, children, web::connect::page);
+    let servers = gateway::router(app, options, children, streams, web::connect::page);
     let routes = health::router(app).merge(servers).merge(web);
     Ok(routes.layer(EntryLayer::new(clock, app.entropy(), config.trusted_proxies.clone())))
 }

@@ -3,7 +3,8 @@
 //! [`GenuineToken`]: we signed it, and at the moment of the check it was neither over nor revoked.
 //! [`VerifiedToken`]: and it is for this server (RFC 8707 §2, RFC 9068 §4). Forwarding a request needs one.
 //!
-//! A proof is of one moment and belongs to one request: do not keep it.
+//! A proof is of one moment and belongs to one request: do not keep it. What goes on for longer asks again, see
+//! [`super::Verifier::verify_again`].
 
 use crate::id::KeyId;
 use crate::oauth::resource::ResourceUri;
@@ -27,6 +28,11 @@ pub(super) struct Signed {
 impl GenuineToken {
     pub(super) const fn new(signed: Arc<Signed>) -> Self {
         Self(signed)
+    }
+
+    /// What does not change about it.
+    pub(super) fn signed(&self) -> &Signed {
+        &self.0
     }
 
     /// What it says.
@@ -56,6 +62,11 @@ pub struct VerifiedToken {
 }
 
 impl VerifiedToken {
+    /// The proof that it is of us.
+    pub(super) const fn genuine(&self) -> &GenuineToken {
+        &self.token
+    }
+
     /// Its digest.
     pub(super) fn digest(&self) -> &TokenDigest {
         &self.token.0.digest

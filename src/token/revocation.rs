@@ -16,6 +16,7 @@ use crate::token::refusal::RevokedBy;
 use papaya::{HashMap, ResizeMode};
 use serde::{Deserialize, Serialize};
 use std::hash::Hash;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -75,6 +76,7 @@ pub struct RevocationSet {
     grants: HashMap<GrantId, Timestamp>,
     users: HashMap<UserId, UserRevocation>,
     writers: Mutex<()>,
+    changes: AtomicU64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,7 +87,8 @@ struct UserRevocation {
 
 impl Default for RevocationSet {
     fn default() -> Self {
-        Self { tokens: new_map(), grants: new_map(), users: new_map(), writers: Mutex::default() }
+        let (writers, changes) = (Mutex::default(), AtomicU64::new(0));
+        Self { tokens: new_map(), grants: new_map(), users: new_map(), writers, changes }
     }
 }
 
@@ -105,7 +108,7 @@ impl RevocationSet {
     pub fn publish(&self, entry: &RevocationEntry) {
         let _turn = self.turn_to_write();
         let expires_at = entry.expires_at;
-        match entry.revocation {
+        let is_new = match entry.revocation {
             Revocation::Token(id) => put(&self.tokens, id, expires_at, Timestamp::max),
             Revocation::Grant(id) => put(&self.grants, id, expires_at, Timestamp::max),
             Revocation::User { user, issued_before } => {
@@ -113,9 +116,18 @@ impl RevocationSet {
                     issued_before: new.issued_before.max(old.issued_before),
                     expires_at: new.expires_at.max(old.expires_at),
                 };
-                put(&self.users, user, UserRevocation { issued_before, expires_at }, stricter);
+                put(&self.users, user, UserRevocation { issued_before, expires_at }, stricter)
             }
+        };
+        if is_new {
+            // After the entry: whoever sees the new number sees the entry.
+            self.changes.fetch_add(1, Ordering::Release);
         }
+    }
+
+    /// How often something was revoked that was not before: a number that only grows.
+    pub fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
     }
 
     /// Publishes all that the store has: at the start, before the listener opens, and in every refresh.
@@ -173,13 +185,16 @@ impl RevocationSet {
     }
 }
 
-fn put<K: Eq + Hash, V: Copy + PartialEq>(map: &HashMap<K, V>, key: K, new: V, stricter: impl Fn(V, V) -> V) {
+/// Says whether that changed anything.
+fn put<K: Eq + Hash, V: Copy + PartialEq>(map: &HashMap<K, V>, key: K, new: V, stricter: impl Fn(V, V) -> V) -> bool {
     let map = map.pin();
     let old = map.get(&key).copied();
     let value = old.map_or(new, |old| stricter(new, old));
-    if old != Some(value) {
+    let is_new = old != Some(value);
+    if is_new {
         map.insert(key, value);
     }
+    is_new
 }
 
 #[cfg(test)]
@@ -248,8 +263,10 @@ mod tests {
         let set = RevocationSet::new();
         set.publish(&RevocationEntry::token(TOKEN, NOW + hours(1), NOW));
         set.publish(&RevocationEntry::user(USER, days(365), NOW));
+        assert_eq!(set.changes(), 2);
         set.merge([]);
         set.merge([RevocationEntry::user(USER, days(1), NOW - days(2))]);
+        assert_eq!(set.changes(), 2, "nothing new");
         assert_eq!(set.covers(&claims(NOW)), Some(RevokedBy::Token));
         set.expire(NOW + days(2));
         assert_eq!(set.covers(&claims(NOW)), Some(RevokedBy::User));

@@ -9,7 +9,7 @@ use crate::keys::{KeyRefusal, KeyRing};
 use crate::oauth::issuer::Issuer;
 use crate::secret::TokenDigest;
 use crate::token::claims::Claims;
-use crate::token::genuine::{GenuineToken, Signed};
+use crate::token::genuine::{GenuineToken, Signed, VerifiedToken};
 use crate::token::jws::{self, Parts, Typ};
 use crate::token::refusal::{RevokedBy, TokenRefusal};
 use crate::token::revocation::RevocationSet;
@@ -76,6 +76,25 @@ impl Verifier {
         Ok(GenuineToken::new(signed))
     }
 
+    /// Proves that a token is still good at `now` which was proved good before, or says why it is not any more: for what
+    /// goes on for longer than the request that it was presented with.
+    pub fn verify_again(
+        &self,
+        token: &VerifiedToken,
+        ring: &KeyRing,
+        revoked: &RevocationSet,
+        now: Timestamp,
+    ) -> Result<GenuineToken, TokenRefusal> {
+        let genuine = token.genuine();
+        self.check_standing(genuine.signed(), ring, revoked, now)?;
+        Ok(genuine.clone())
+    }
+
+    /// When a token that says it expires at `expires_at` is over here.
+    pub fn over_at(&self, expires_at: Timestamp) -> Timestamp {
+        expires_at + self.leeway
+    }
+
     /// What does not change about a token: form, signature, claims and issuer.
     fn check_signature(
         &self,
@@ -111,7 +130,7 @@ impl Verifier {
         now: Timestamp,
     ) -> Result<(), TokenRefusal> {
         ring.verification_key(token.key, now).map_err(key_refusal)?;
-        if now >= token.claims.expires_at + self.leeway {
+        if now >= self.over_at(token.claims.expires_at) {
             return Err(TokenRefusal::Expired);
         }
         if token.claims.issued_at > now + self.leeway {

@@ -12,7 +12,7 @@ use keyward::clock::{Clock, ManualClock, days};
 use keyward::config::{Config, Given, load};
 use keyward::entropy::SeededEntropy;
 use keyward::gateway::stdio::StdioServers;
-use keyward::gateway::{self, GatewayOptions};
+use keyward::gateway::{self, GatewayOptions, OpenStreams};
 use keyward::id::TokenId;
 use keyward::oauth::scope::ScopeSet;
 use keyward::secret::MasterSecret;
@@ -269,7 +269,8 @@ impl TwoServers {
         let owner = app.seed_admin("ada", "four quiet random words").unwrap().id;
         let options = GatewayOptions { hosts: config.hosts, origins: config.origins, max_body: 4096 };
         let children = StdioServers::new(Arc::clone(&app), config.stdio);
-        let router = gateway::router(&app, options, children, |_| StatusCode::IM_A_TEAPOT.into_response());
+        let streams = OpenStreams::new(Arc::clone(&app));
+        let router = gateway::router(&app, options, children, streams, |_| StatusCode::IM_A_TEAPOT.into_response());
         Self { app, router, owner }
     }
 

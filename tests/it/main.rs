@@ -18,6 +18,7 @@ mod gateway;
 mod key_rotation;
 mod mcp;
 mod metadata;
+mod open_streams;
 mod pages;
 mod personal_tokens;
 mod refresh_rotation;

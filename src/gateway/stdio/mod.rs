@@ -167,14 +167,14 @@ impl StdioServers {
     /// The children of a server that is `upstream` now. What it was before ends.
     fn pool(&self, server: &ServerName, upstream: &StdioUpstream) -> Arc<Pool> {
         let found = self.pools.read().unwrap_or_else(PoisonError::into_inner).get(server).cloned();
-        if let Some(pool) = found.filter(|pool| is_same(pool.upstream(), upstream)) {
+        if let Some(pool) = found.filter(|pool| pool.upstream().is_same_program(upstream)) {
             return pool;
         }
         let pool = Arc::new(Pool::new(Arc::clone(&self.host), server.clone(), upstream.clone()));
         let before = {
             let mut pools = self.pools.write().unwrap_or_else(PoisonError::into_inner);
             match pools.get(server) {
-                Some(known) if is_same(known.upstream(), upstream) => return Arc::clone(known),
+                Some(known) if known.upstream().is_same_program(upstream) => return Arc::clone(known),
                 _ => pools.insert(server.clone(), Arc::clone(&pool)),
             }
         };
@@ -201,16 +201,4 @@ impl StdioServers {
             }
         });
     }
-}
-
-fn is_same(one: &StdioUpstream, other: &StdioUpstream) -> bool {
-    let (own, others) = (&one.environment, &other.environment);
-    std::ptr::eq(one, other)
-        || (one.command == other.command
-            && one.working_directory == other.working_directory
-            && one.mode == other.mode
-            && one.max_children == other.max_children
-            && one.idle == other.idle
-            && own.len() == others.len()
-            && own.iter().zip(others).all(|(a, b)| a.0 == b.0 && a.1.expose() == b.1.expose()))
 }

@@ -181,6 +181,12 @@ impl Child {
                 text("done")
             }
             "crash" => std::process::exit(3),
+            "begin" => {
+                let params = json!({"progressToken": params["_meta"]["progressToken"], "progress": 1});
+                write(&json!({"jsonrpc": "2.0", "method": "notifications/progress", "params": params}));
+                std::thread::sleep(Duration::from_mins(10));
+                return None;
+            }
             "never" => {
                 std::thread::sleep(Duration::from_mins(10));
                 return None;

@@ -1,7 +1,7 @@
 //! A program on its standard input and output, reached by many clients of both eras.
 
 mod child;
-mod client;
+pub mod client;
 mod asks;
 mod ends;
 mod eras;

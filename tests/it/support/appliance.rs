@@ -12,6 +12,7 @@ use keyward::app::{App, Parts};
 use keyward::clock::{Clock, ManualClock, Timestamp};
 use keyward::config::{Config, Given, load};
 use keyward::entropy::{Entropy, SeededEntropy};
+use keyward::gateway::OpenStreams;
 use keyward::gateway::stdio::{StdioOptions, StdioServers};
 use keyward::id::{TokenId, UserId};
 use keyward::oauth::scope::ScopeSet;
@@ -112,6 +113,14 @@ impl Appliance {
         let mut appliance = Self::with(&[("KEYWARD_CONFIG", file.path().to_str().unwrap())]);
         appliance.file = Some(Arc::new(file));
         appliance
+    }
+
+    /// Changes what the configuration file says of the servers, which the running appliance learns.
+    pub fn change_servers(&self, text: &str) {
+        std::fs::write(self.file.as_ref().expect("a file").path(), text).unwrap();
+        let loaded = load(Given { variables: self.variables.clone(), ..Given::default() }).unwrap();
+        let config = Config::new(loaded, "127.0.0.1:8080".parse().unwrap()).unwrap();
+        self.app.live().publish_servers(ServerDirectory::new(config.servers).unwrap());
     }
 
     /// Listens on a free port of this machine, as `keyward serve` does, until the test ends.
@@ -292,6 +301,7 @@ fn start(
         ..config.stdio.clone()
     };
     let children = StdioServers::new(Arc::clone(&app), stdio);
-    let router = serve::routes(&app, &config, Arc::<ManualClock>::clone(clock), children.clone()).unwrap();
+    let streams = OpenStreams::new(Arc::clone(&app));
+    let router = serve::routes(&app, &config, Arc::<ManualClock>::clone(clock), children.clone(), streams).unwrap();
     (app, children, router)
 }
