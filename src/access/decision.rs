@@ -8,6 +8,7 @@
 
 use crate::access::operation::{Effect, Operation, ToolCall};
 use crate::access::server::GuardedServer;
+use crate::account::user::Person;
 use crate::oauth::scope::{self, ScopeSet};
 use crate::token::VerifiedToken;
 use std::borrow::Cow;
@@ -38,10 +39,10 @@ pub struct InsufficientScope {
     pub needed: ScopeSet,
 }
 
-/// Decides whether `token`, which is one of the user called `user`, may do `operation` at `server`.
+/// Decides whether `token`, which is one of `user`, may do `operation` at `server`.
 pub fn decide(
     token: &VerifiedToken,
-    user: &str,
+    user: Person<'_>,
     server: &GuardedServer,
     operation: &Operation<'_>,
 ) -> Result<Permission, Denied> {
@@ -57,14 +58,14 @@ pub fn decide(
     let needed = match operation {
         // Any scope would do: ask for all that the user may have.
         Operation::ListTools | Operation::Housekeeping if most.contains(scope::MCP) => ScopeSet::mcp(),
-        Operation::ListTools | Operation::Housekeeping => most.clone(),
+        Operation::ListTools | Operation::Housekeeping => most.into_owned(),
         _ => ScopeSet::parse(narrowest.ok_or(Denied::NotThere)?).map_err(|_| Denied::NotThere)?,
     };
     Err(InsufficientScope { needed }.into())
 }
 
 /// Whether the tool called `name` is one that `token` opens: what a list of tools shows.
-pub fn shows_tool(token: &VerifiedToken, user: &str, server: &GuardedServer, name: &str, effect: Effect) -> bool {
+pub fn shows_tool(token: &VerifiedToken, user: Person<'_>, server: &GuardedServer, name: &str, effect: Effect) -> bool {
     let call = Operation::Call(ToolCall { tool: Cow::Borrowed(name), effect });
     decide(token, user, server, &call).is_ok()
 }
@@ -76,6 +77,10 @@ mod tests {
     use crate::access::server::{ServerKind, ServerName};
     use crate::token::Audience;
     use crate::token::workshop::{NOW, Workshop, issuer};
+
+    fn alone(name: &str) -> Person<'_> {
+        Person { name, groups: &[] }
+    }
 
     fn server(name: &str, rule: AccessRule) -> GuardedServer {
         let name = ServerName::parse(name).unwrap();
@@ -92,6 +97,7 @@ mod tests {
         let users = ["anna", "ben", "cleo", "dan"];
         let rule = AccessRule::parse(
             Some(users),
+            None::<[&str; 0]>,
             own.iter().map(|(name, list)| (*name, list.as_slice())),
             most.iter().map(|(name, list)| (*name, list.as_slice())),
         );
@@ -110,7 +116,7 @@ mod tests {
 
     /// "yes", the scopes that are missing, "not there" or "no user".
     fn told(scopes: &str, user: &str, server: &GuardedServer, operation: &Operation<'_>) -> String {
-        match decide(&token(scopes, server), user, server, operation) {
+        match decide(&token(scopes, server), alone(user), server, operation) {
             Ok(Permission(())) => "yes".to_owned(),
             Err(Denied::Scope(InsufficientScope { needed })) => needed.to_string(),
             Err(Denied::NotThere) => "not there".to_owned(),
@@ -162,7 +168,7 @@ mod tests {
             for (operation, outcome) in operations.iter().zip(outcomes) {
                 assert_eq!(told(scopes, user, &files, operation), outcome, "{user} with {scopes}: {operation:?}");
                 if let Operation::Call(ToolCall { tool, effect }) = operation {
-                    let shown = shows_tool(&token(scopes, &files), user, &files, tool, *effect);
+                    let shown = shows_tool(&token(scopes, &files), alone(user), &files, tool, *effect);
                     assert_eq!(shown, outcome == "yes", "{user} with {scopes} sees {tool}");
                 }
             }
@@ -191,10 +197,10 @@ mod tests {
                     Operation::Housekeeping,
                     Operation::Unknown,
                 ] {
-                    if let Err(Denied::Scope(lack)) = decide(&token(scopes, &files), user, &files, &operation) {
+                    if let Err(Denied::Scope(lack)) = decide(&token(scopes, &files), alone(user), &files, &operation) {
                         let needed = lack.needed.as_str();
                         assert_eq!(told(needed, user, &files, &operation), "yes", "{user}, {needed}: {operation:?}");
-                        let given = files.rule.within_reach(user, &lack.needed);
+                        let given = files.rule.within_reach(alone(user), &lack.needed);
                         assert_eq!(given, lack.needed, "{user} can have {needed}");
                     }
                 }
@@ -206,7 +212,7 @@ mod tests {
     fn a_proof_for_another_server_allows_nothing() {
         let (files, mail) = (files(), server("mail", AccessRule::default()));
         let token = token("mcp", &files);
-        assert!(decide(&token, "anna", &files, &Operation::Housekeeping).is_ok());
-        assert_eq!(decide(&token, "anna", &mail, &Operation::Housekeeping).unwrap_err(), Denied::NotForUser);
+        assert!(decide(&token, alone("anna"), &files, &Operation::Housekeeping).is_ok());
+        assert_eq!(decide(&token, alone("anna"), &mail, &Operation::Housekeeping).unwrap_err(), Denied::NotForUser);
     }
 }

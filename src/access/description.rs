@@ -44,6 +44,7 @@ pub struct ServerDescription {
     pub idle: Span,
     pub proxied_url: Option<String>,
     pub users: Option<Vec<String>>,
+    pub groups: Option<Vec<String>>,
     pub scopes: BTreeMap<String, Vec<String>>,
     pub most: BTreeMap<String, Vec<String>>,
 }
@@ -123,6 +124,7 @@ impl ServerDescription {
             idle: Span::minutes(10),
             proxied_url: None,
             users: None,
+            groups: None,
             scopes: BTreeMap::new(),
             most: BTreeMap::new(),
         }
@@ -171,7 +173,7 @@ impl ServerDescription {
             + self.command.iter().map(|part| part.len() + 1).sum::<usize>()
             + self.environment.iter().map(|(name, value)| name.len() + value.expose().len()).sum::<usize>()
             + self.working_directory.as_ref().map_or(0, |path| path.as_os_str().len())
-            + self.users.iter().flatten().map(|user| user.len() + 1).sum::<usize>()
+            + self.users.iter().chain(&self.groups).flatten().map(|name| name.len() + 1).sum::<usize>()
             + lists(&self.scopes)
             + lists(&self.most)
     }
@@ -250,9 +252,10 @@ impl ServerDescription {
 
     fn rule(&self) -> Result<AccessRule, BadDescription> {
         let users = self.users.as_ref().map(|users| users.iter().map(String::as_str));
+        let groups = self.groups.as_ref().map(|groups| groups.iter().map(String::as_str));
         let scopes = self.scopes.iter().map(|(scope, tools)| (scope.as_str(), tools.as_slice()));
         let most = self.most.iter().map(|(user, scopes)| (user.as_str(), scopes.as_slice()));
-        AccessRule::parse(users, scopes, most)
+        AccessRule::parse(users, groups, scopes, most)
             .map_err(|problem| BadDescription::new(problem.part(), "is not good: ", problem))
     }
 }

@@ -1,14 +1,17 @@
 //! Who may do what at a server? The admin's rule: which users, the most that each may do, and what each scope opens.
 //!
 //! [`scope::MCP`] opens everything, [`scope::MCP_READ`] what changes nothing, and a scope of the admin's own the tools that
-//! its patterns name. What a user may do at most is said in scopes as well; a token never opens more than that, whatever
-//! stands in it. The default rule is the widest: every user, everything, no scopes of its own.
+//! its patterns name. Users are named by name or by group. What they may do at most is said in scopes as well; a token never
+//! opens more than that, whatever stands in it. What is said of a user counts before what is said of their groups; what is
+//! said of several groups adds up. The default rule is the widest: every user, everything, no scopes of its own.
 //! Decided with this in [`super::decide`].
 
 use crate::access::operation::{Effect, Operation};
 use crate::access::tool_pattern::{NotAToolPattern, ToolPattern};
-use crate::account::user::{NotAUsername, Username};
+use crate::account::group::{GroupName, NotAGroupName};
+use crate::account::user::{NotAUsername, Person, Username};
 use crate::oauth::scope::{self, MAX_SCOPES, Scope, ScopeError, ScopeSet};
+use std::borrow::Cow;
 
 /// Most scopes of a server's own: with those that every server has, they fit into one set.
 pub const MAX_OWN_SCOPES: usize = MAX_SCOPES - 3;
@@ -16,11 +19,13 @@ pub const MAX_OWN_SCOPES: usize = MAX_SCOPES - 3;
 /// Who may do what at one server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccessRule {
-    /// Canonical names, sorted; everybody if absent.
+    /// Canonical names, sorted; with `groups`, everybody if both are absent.
     users: Option<Vec<String>>,
+    groups: Option<Vec<GroupName>>,
     own_scopes: Vec<OwnScope>,
     /// By canonical name, sorted.
     most: Vec<(String, ScopeSet)>,
+    most_of_groups: Vec<(GroupName, ScopeSet)>,
     /// All that can be asked for.
     scopes: ScopeSet,
     everything: ScopeSet,
@@ -57,6 +62,28 @@ pub enum RuleError {
     /// A list of users without any.
     #[error("the list of users is empty, so nobody could use the server; leave it out for every user")]
     NoUsers,
+    /// A name that no group can have.
+    #[error("“{name}” is no group: {why}")]
+    Group {
+        /// As written.
+        name: String,
+        /// Why.
+        why: NotAGroupName,
+    },
+    /// The most for a name that no group can have.
+    #[error("“{MOST_OF_GROUP}{name}” is no group: {why}")]
+    MostGroup {
+        /// As written, without the mark.
+        name: String,
+        /// Why.
+        why: NotAGroupName,
+    },
+    /// A group in the list of users.
+    #[error("“{0}” is no user name; groups have a list of their own, groups = [\"…\"]")]
+    GroupAmongUsers(String),
+    /// A list of groups without any.
+    #[error("the list of groups is empty; leave it out")]
+    NoGroups,
     /// A name that no scope can have.
     #[error("“{name}” is no scope: {why}")]
     Scope {
@@ -94,8 +121,8 @@ pub enum RuleError {
         /// Those it has.
         known: ScopeSet,
     },
-    /// Two entries for one user.
-    #[error("the most for {0} is given twice: user names that differ in letter case only are one name")]
+    /// Two entries for one user or group.
+    #[error("the most for {0} is given twice: names that differ in letter case only are one name")]
     RepeatedMost(String),
 }
 
@@ -103,19 +130,21 @@ impl RuleError {
     /// In which part of a rule's settings it is.
     pub const fn part(&self) -> &'static str {
         match self {
-            Self::User { .. } | Self::NoUsers => "users",
+            Self::User { .. } | Self::NoUsers | Self::GroupAmongUsers(_) => "users",
+            Self::Group { .. } | Self::NoGroups => "groups",
             Self::Scope { .. }
             | Self::TakenScope(_)
             | Self::TooManyScopes
             | Self::NoTools(_)
             | Self::Pattern { .. } => "scopes",
-            Self::MostUser { .. } | Self::UnknownMost { .. } | Self::RepeatedMost(_) => "most",
+            Self::MostUser { .. } | Self::MostGroup { .. } | Self::UnknownMost { .. } | Self::RepeatedMost(_) => "most",
         }
     }
 
     fn in_most(self) -> Self {
         match self {
             Self::User { name, why } => Self::MostUser { name, why },
+            Self::Group { name, why } => Self::MostGroup { name, why },
             other => other,
         }
     }
@@ -128,11 +157,12 @@ impl Default for AccessRule {
 }
 
 impl AccessRule {
-    /// Reads a rule as it is configured: the users that may use the server (everybody if absent), its own scopes with the
-    /// patterns of their tools, and the most that single users may do.
-    pub fn parse<'a, U, S, M>(users: Option<U>, own_scopes: S, most: M) -> Result<Self, RuleError>
+    /// Reads a rule as it is configured: the users and the groups that may use the server (everybody if both are absent),
+    /// its own scopes with the patterns of their tools, and the most that users, or groups (`@writers`), may do.
+    pub fn parse<'a, U, G, S, M>(users: Option<U>, groups: Option<G>, own_scopes: S, most: M) -> Result<Self, RuleError>
     where
         U: IntoIterator<Item = &'a str>,
+        G: IntoIterator<Item = &'a str>,
         S: IntoIterator<Item = (&'a str, &'a [String])>,
         M: IntoIterator<Item = (&'a str, &'a [String])>,
     {
@@ -154,15 +184,31 @@ impl AccessRule {
             }
             rule.users = Some(names);
         }
-        for (user, scopes) in most {
-            let name = canonical(user).map_err(RuleError::in_most)?;
-            let scopes = rule.read_most(user, scopes)?;
-            match rule.most.binary_search_by(|(own, _)| own.as_str().cmp(&name)) {
-                Ok(_) => return Err(RuleError::RepeatedMost(user.to_owned())),
-                Err(place) => rule.most.insert(place, (name, scopes)),
+        if let Some(groups) = groups {
+            let mut names = groups.into_iter().map(group).collect::<Result<Vec<_>, _>>()?;
+            names.sort_unstable();
+            names.dedup();
+            if names.is_empty() {
+                return Err(RuleError::NoGroups);
+            }
+            rule.groups = Some(names);
+        }
+        for (who, scopes) in most {
+            let allowed = rule.read_most(who, scopes)?;
+            let added = match who.trim().strip_prefix(MOST_OF_GROUP) {
+                Some(name) => insert(&mut rule.most_of_groups, group(name).map_err(RuleError::in_most)?, allowed),
+                None => insert(&mut rule.most, canonical(who).map_err(RuleError::in_most)?, allowed),
+            };
+            if !added {
+                return Err(RuleError::RepeatedMost(who.to_owned()));
             }
         }
         Ok(rule)
+    }
+
+    /// The groups that it names; one may be named twice.
+    pub fn named_groups(&self) -> impl Iterator<Item = &GroupName> {
+        self.groups.iter().flatten().chain(self.most_of_groups.iter().map(|(name, _)| name))
     }
 
     /// The users that it names, in canonical form; somebody may be named twice.
@@ -175,17 +221,27 @@ impl AccessRule {
         let own = own_scopes.iter().map(|scope| scope.name.as_str());
         let names = [scope::MCP, scope::MCP_READ].into_iter().chain(own).collect::<Vec<_>>().join(" ");
         let scopes = ScopeSet::parse(&names).expect("each is a scope, and they are few");
-        Self { users: None, own_scopes, most: Vec::new(), scopes, everything: ScopeSet::mcp() }
+        Self {
+            users: None,
+            groups: None,
+            own_scopes,
+            most: Vec::new(),
+            most_of_groups: Vec::new(),
+            scopes,
+            everything: ScopeSet::mcp(),
+        }
     }
 
-    /// The same users, and one scope that opens everything: for a server whose messages nobody here reads, so that no
+    /// The same users and groups, and one scope that opens everything: for a server whose messages nobody here reads, so that no
     /// narrower scope could be held to.
     #[must_use]
     pub fn undivided(self) -> Self {
         Self {
             users: self.users,
+            groups: self.groups,
             own_scopes: Vec::new(),
             most: Vec::new(),
+            most_of_groups: Vec::new(),
             scopes: ScopeSet::mcp(),
             everything: self.everything,
         }
@@ -211,28 +267,44 @@ impl AccessRule {
         &self.own_scopes
     }
 
-    /// The names of the users that may use the server; none if everybody may.
+    /// The names of the users that may use the server; with [`Self::groups`], none if everybody may.
     pub fn users(&self) -> Option<&[String]> {
         self.users.as_deref()
     }
 
-    /// May this user use the server at all?
-    pub fn admits(&self, user: &str) -> bool {
-        !self.most_for(user).is_empty()
-            && self.users.as_ref().is_none_or(|users| users.binary_search_by(|own| compare(own, user)).is_ok())
+    /// The groups that may use the server; with [`Self::users`], none if everybody may.
+    pub fn groups(&self) -> Option<&[GroupName]> {
+        self.groups.as_deref()
     }
 
-    /// The most that this user may do, once admitted.
-    pub fn most_for(&self, user: &str) -> &ScopeSet {
-        match self.most.binary_search_by(|(own, _)| compare(own, user)) {
-            Ok(place) => &self.most[place].1,
-            Err(_) => &self.everything,
+    /// May this person use the server at all?
+    pub fn admits(&self, person: Person<'_>) -> bool {
+        self.names(person) && !self.most_for(person).is_empty()
+    }
+
+    fn names(&self, person: Person<'_>) -> bool {
+        if self.users.is_none() && self.groups.is_none() {
+            return true;
         }
+        let by_name = |users: &Vec<String>| users.binary_search_by(|own| compare(own, person.name)).is_ok();
+        let by_group = |groups: &Vec<GroupName>| person.groups.iter().any(|own| groups.binary_search(own).is_ok());
+        self.users.as_ref().is_some_and(by_name) || self.groups.as_ref().is_some_and(by_group)
     }
 
-    /// What of `scopes` the user may have here: what a token for them is given at most. Empty if that is nothing.
-    pub fn within_reach(&self, user: &str, scopes: &ScopeSet) -> ScopeSet {
-        if self.admits(user) { scopes.meet(self.most_for(user)) } else { ScopeSet::empty() }
+    /// The most that this person may do, once admitted.
+    pub fn most_for(&self, person: Person<'_>) -> Cow<'_, ScopeSet> {
+        if let Ok(place) = self.most.binary_search_by(|(own, _)| compare(own, person.name)) {
+            return Cow::Borrowed(&self.most[place].1);
+        }
+        let own = self.most_of_groups.iter().filter(|(group, _)| person.groups.contains(group));
+        let mut own = own.map(|(_, most)| most);
+        let first = Cow::Borrowed(own.next().unwrap_or(&self.everything));
+        own.fold(first, |all, more| Cow::Owned(all.union(more)))
+    }
+
+    /// What of `scopes` the person may have here: what a token for them is given at most. Empty if that is nothing.
+    pub fn within_reach(&self, person: Person<'_>, scopes: &ScopeSet) -> ScopeSet {
+        if self.admits(person) { scopes.meet(&self.most_for(person)) } else { ScopeSet::empty() }
     }
 
     /// The scopes each of which opens an operation, the narrowest first.
@@ -271,7 +343,26 @@ impl OwnScope {
     }
 }
 
+/// What stands before a group's name where the most for users and for groups is given together.
+const MOST_OF_GROUP: char = '@';
+
+/// Adds an entry to a sorted list, unless there is one.
+fn insert<K: Ord>(list: &mut Vec<(K, ScopeSet)>, key: K, scopes: ScopeSet) -> bool {
+    let place = list.binary_search_by(|(own, _)| own.cmp(&key));
+    if let Err(place) = place {
+        list.insert(place, (key, scopes));
+    }
+    place.is_err()
+}
+
+fn group(name: &str) -> Result<GroupName, RuleError> {
+    GroupName::parse(name).map_err(|why| RuleError::Group { name: name.to_owned(), why })
+}
+
 fn canonical(name: &str) -> Result<String, RuleError> {
+    if name.trim().starts_with(MOST_OF_GROUP) {
+        return Err(RuleError::GroupAmongUsers(name.to_owned()));
+    }
     let parsed = Username::parse(name).map_err(|why| RuleError::User { name: name.to_owned(), why })?;
     Ok(parsed.canonical())
 }
@@ -284,6 +375,77 @@ fn compare(canonical: &str, name: &str) -> std::cmp::Ordering {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn alone(name: &str) -> Person<'_> {
+        Person { name, groups: &[] }
+    }
+
+    fn names(names: &[&str]) -> Vec<GroupName> {
+        names.iter().map(|name| GroupName::parse(name).unwrap()).collect()
+    }
+
+    /// A rule for these users and groups, with these entries of the most.
+    fn grouped(
+        users: Option<&[&str]>,
+        groups: Option<&[&str]>,
+        most: &[(&str, &[&str])],
+    ) -> Result<AccessRule, RuleError> {
+        let most: Vec<_> = most.iter().map(|(name, list)| (*name, texts(list))).collect();
+        AccessRule::parse(
+            users.map(|users| users.iter().copied()),
+            groups.map(|groups| groups.iter().copied()),
+            [],
+            most.iter().map(|(name, list)| (*name, list.as_slice())),
+        )
+    }
+
+    #[test]
+    fn a_group_lets_its_members_in_beside_the_users_that_are_named() {
+        let rule = grouped(Some(&["anna"]), Some(&["Writers", "ops"]), &[]).unwrap();
+        for (name, groups, admitted) in [
+            ("anna", &[][..], true),
+            ("ben", &["writers"], true),
+            ("ben", &["readers", "ops"], true),
+            ("ben", &["readers"], false),
+            ("ben", &[], false),
+            ("writers", &[], false),
+        ] {
+            assert_eq!(rule.admits(Person { name, groups: &names(groups) }), admitted, "{name} in {groups:?}");
+        }
+        assert_eq!(rule.named_groups().map(GroupName::as_str).collect::<Vec<_>>(), ["ops", "writers"]);
+        let only = grouped(None, Some(&["writers"]), &[]).unwrap();
+        assert!(!only.admits(alone("anna")) && only.users().is_none());
+        assert!(only.undivided().admits(Person { name: "anna", groups: &names(&["writers"]) }));
+    }
+
+    #[test]
+    fn the_most_of_groups_adds_up_and_a_users_own_counts_before_it() {
+        let most: &[(&str, &[&str])] =
+            &[("@readers", &["mcp:read"]), ("@Writers", &["mcp"]), ("@none", &[]), ("dan", &["mcp:read"])];
+        let rule = grouped(None, None, most).unwrap();
+        for (name, groups, most) in [
+            ("anna", &[][..], "mcp"),
+            ("anna", &["others"], "mcp"),
+            ("anna", &["readers"], "mcp:read"),
+            ("anna", &["readers", "writers"], "mcp mcp:read"),
+            ("anna", &["none", "readers"], "mcp:read"),
+            ("anna", &["none"], ""),
+            ("dan", &["writers"], "mcp:read"),
+        ] {
+            let groups = names(groups);
+            let person = Person { name, groups: &groups };
+            assert_eq!(rule.most_for(person).as_str(), most, "{name} in {groups:?}");
+            assert_eq!(rule.admits(person), !most.is_empty(), "{name} in {groups:?}");
+        }
+        let refused = |most: &[(&str, &[&str])]| grouped(None, None, most).unwrap_err().to_string();
+        assert!(refused(&[("@writers", &["mcp"]), ("@WRITERS", &["mcp"])]).contains("given twice"));
+        assert!(refused(&[("@a b", &["mcp"])]).contains("“@a b” is no group"));
+        assert!(refused(&[("@writers", &["x"])]).contains("the most for @writers names the scope x"));
+        assert!(grouped(Some(&["@writers"]), None, &[]).unwrap_err().to_string().contains("a list of their own"));
+        assert_eq!(grouped(None, Some(&[]), &[]).unwrap_err().part(), "groups");
+        assert_eq!(grouped(None, Some(&["a b"]), &[]).unwrap_err().part(), "groups");
+        assert_eq!(grouped(None, None, &[("@a b", &["mcp"])]).unwrap_err().part(), "most");
+    }
 
     fn texts(texts: &[&str]) -> Vec<String> {
         texts.iter().map(|text| (*text).to_owned()).collect()
@@ -298,6 +460,7 @@ mod tests {
         let most: Vec<_> = most.iter().map(|(name, list)| (*name, texts(list))).collect();
         AccessRule::parse(
             users.map(|users| users.iter().copied()),
+            None::<[&str; 0]>,
             own.iter().map(|(name, list)| (*name, list.as_slice())),
             most.iter().map(|(name, list)| (*name, list.as_slice())),
         )
@@ -307,8 +470,8 @@ mod tests {
     fn the_default_is_everything_for_everybody() {
         let rule = AccessRule::default();
         assert_eq!(rule.scopes().as_str(), "mcp mcp:read");
-        assert!(rule.admits("anybody") && rule.users().is_none());
-        assert_eq!(rule.most_for("anybody"), &ScopeSet::mcp());
+        assert!(rule.admits(alone("anybody")) && rule.users().is_none());
+        assert_eq!(*rule.most_for(alone("anybody")), ScopeSet::mcp());
         assert_eq!(parse(None, &[], &[]), Ok(rule));
     }
 
@@ -317,20 +480,20 @@ mod tests {
         let rule = parse(Some(&["Ben", "anna", "ben"]), &[], &[("ANNA", &["mcp:read"])]).unwrap();
         assert_eq!(rule.users(), Some(&["anna".to_owned(), "ben".to_owned()][..]));
         for (user, admitted) in [("anna", true), ("Anna", true), ("BEN", true), ("be", false), ("benn", false)] {
-            assert_eq!(rule.admits(user), admitted, "{user}");
+            assert_eq!(rule.admits(alone(user)), admitted, "{user}");
         }
-        assert_eq!(rule.most_for("aNNa").as_str(), "mcp:read");
-        assert_eq!(rule.most_for("ben").as_str(), "mcp");
+        assert_eq!(rule.most_for(alone("aNNa")).as_str(), "mcp:read");
+        assert_eq!(rule.most_for(alone("ben")).as_str(), "mcp");
         let scopes = ScopeSet::mcp();
-        assert_eq!(rule.within_reach("anna", &scopes).as_str(), "mcp:read");
-        assert_eq!(rule.within_reach("ben", &scopes).as_str(), "mcp");
-        assert!(rule.within_reach("carl", &scopes).is_empty());
+        assert_eq!(rule.within_reach(alone("anna"), &scopes).as_str(), "mcp:read");
+        assert_eq!(rule.within_reach(alone("ben"), &scopes).as_str(), "mcp");
+        assert!(rule.within_reach(alone("carl"), &scopes).is_empty());
     }
 
     #[test]
     fn a_user_whose_most_is_nothing_is_not_admitted() {
         let rule = parse(None, &[], &[("ben", &[])]).unwrap();
-        assert!(!rule.admits("ben") && rule.admits("anna"));
+        assert!(!rule.admits(alone("ben")) && rule.admits(alone("anna")));
     }
 
     #[test]

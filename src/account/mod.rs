@@ -1,5 +1,6 @@
 //! People: users, passwords, sessions, personal tokens and what slows guessing.
 
+pub mod group;
 pub mod password;
 pub mod personal_token;
 

@@ -85,6 +85,8 @@ mod tests {
             created_at: at(0),
             password_set_at: at(0),
             disabled_at: None,
+            groups: Vec::new(),
+            last_signed_in_at: None,
         };
         let mut session = Session {
             id: SessionId::from_bytes([2; 16]),

@@ -3,6 +3,7 @@
 //! A user is named by a [`Username`]; two names that differ only in letter case are one name, so limits and look-ups
 //! always go by [`Username::canonical`].
 
+use crate::account::group::GroupName;
 use crate::account::password::PasswordHash;
 use crate::clock::Timestamp;
 use crate::id::UserId;
@@ -75,9 +76,32 @@ pub struct User {
     pub password_set_at: Timestamp,
     /// Since when nothing of theirs is accepted, if so.
     pub disabled_at: Option<Timestamp>,
+    /// The groups that they are in, sorted.
+    pub groups: Vec<GroupName>,
+    /// When they last signed in with their password.
+    pub last_signed_in_at: Option<Timestamp>,
+}
+
+/// Who asks, as far as access rules go: by name and by group.
+#[derive(Debug, Clone, Copy)]
+pub struct Person<'a> {
+    /// What they sign in with, as they write it.
+    pub name: &'a str,
+    /// The groups that they are in.
+    pub groups: &'a [GroupName],
 }
 
 impl User {
+    /// For access rules.
+    pub fn person(&self) -> Person<'_> {
+        Person { name: self.name.as_str(), groups: &self.groups }
+    }
+
+    /// May administer, and is not disabled.
+    pub fn is_acting_admin(&self) -> bool {
+        self.is_admin() && !self.is_disabled()
+    }
+
     /// May administer.
     pub fn is_admin(&self) -> bool {
         self.role == Role::Admin

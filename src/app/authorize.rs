@@ -9,6 +9,7 @@
 //! done.
 
 use crate::access::{GuardedServer, ServerDirectory};
+use crate::account::user::Person;
 use crate::app::App;
 use crate::app::error::OperationError;
 use crate::app::register::make_room_for_client;
@@ -132,9 +133,9 @@ impl App {
         Ok(Asked { server: Arc::clone(server), request, client })
     }
 
-    /// What the user called `user` can give of what was asked for, without `offline_access`. An error for the client if that
+    /// What `user` can give of what was asked for, without `offline_access`. An error for the client if that
     /// is nothing.
-    pub fn offer(&self, asked: &Asked, user: &str) -> Result<ScopeSet, AuthorizeError> {
+    pub fn offer(&self, asked: &Asked, user: Person<'_>) -> Result<ScopeSet, AuthorizeError> {
         Ok(offer(&asked.request, &asked.server, user)?)
     }
 
@@ -167,7 +168,7 @@ impl App {
             let Some((_, owner)) = signed_in else {
                 return Err(AuthorizeError::from(asked.refused(ErrorCode::AccessDenied, "the user has signed out")));
             };
-            let scopes = scopes_given(&asked, &servers, owner.name.as_str(), &given)?;
+            let scopes = scopes_given(&asked, &servers, owner.person(), &given)?;
             if let Some(given) = tx.get(AUTHORIZATION_CODES, &digest)? {
                 let grant = tx.get(GRANTS, &given.grant)?;
                 let waits = given.is_waiting(life, now) && grant.as_ref().is_some_and(Grant::is_live);
@@ -227,7 +228,11 @@ impl App {
 }
 
 /// What `user` can give at `server` of what is asked for.
-fn offer(request: &AuthorizationRequest, server: &GuardedServer, user: &str) -> Result<ScopeSet, RedirectedError> {
+fn offer(
+    request: &AuthorizationRequest,
+    server: &GuardedServer,
+    user: Person<'_>,
+) -> Result<ScopeSet, RedirectedError> {
     let offered = server.rule.within_reach(user, &request.scopes().without(OFFLINE_ACCESS));
     if offered.is_empty() {
         let description = "the user may not use this server, or nothing of what was asked for";
@@ -240,7 +245,7 @@ fn offer(request: &AuthorizationRequest, server: &GuardedServer, user: &str) -> 
 fn scopes_given(
     request: &AuthorizationRequest,
     servers: &ServerDirectory,
-    user: &str,
+    user: Person<'_>,
     chosen: &ScopeSet,
 ) -> Result<ScopeSet, AuthorizeError> {
     let gone = || request.refused(ErrorCode::InvalidTarget, "the server is no longer here");

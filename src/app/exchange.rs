@@ -205,10 +205,10 @@ fn check_user(tx: &WriteTx, grant: &Grant) -> Result<User, EndpointError> {
 fn scopes_at(server: Option<&GuardedServer>, user: &User, granted: &ScopeSet) -> Result<ScopeSet, EndpointError> {
     let gone = || ProtocolError::new(ErrorCode::InvalidTarget, "the server of this authorization is no longer here");
     let server = server.ok_or_else(gone)?;
-    if !server.rule.admits(user.name.as_str()) {
+    if !server.rule.admits(user.person()) {
         return Err(ProtocolError::invalid_grant("the user may not use this server any more").into());
     }
-    let scopes = server.rule.within_reach(user.name.as_str(), &granted.intersection(server.scopes()));
+    let scopes = server.rule.within_reach(user.person(), &granted.intersection(server.scopes()));
     if scopes.is_empty() {
         return Err(
             ProtocolError::new(ErrorCode::InvalidScope, "nothing of what was granted is offered any more").into()

@@ -1,6 +1,7 @@
 //! What is this token? For resource servers that an administrator made a client for (RFC 7662), and for whoever gives a
 //! token back (RFC 7009).
 
+use crate::account::user::Person;
 use crate::app::App;
 use crate::app::connections::end_grant;
 use crate::app::error::EndpointError;
@@ -8,6 +9,7 @@ use crate::app::revoke::record;
 use crate::oauth::client::{AuthMethod, ClientKind};
 use crate::oauth::client_authentication::AuthenticatedClient;
 use crate::oauth::error::{ErrorCode, ProtocolError};
+use crate::oauth::scope::ScopeSet;
 use crate::secret::{PlainTokenKind, TokenDigest};
 use crate::store::Reads;
 use crate::store::tables::{GRANTS, REFRESH_TOKENS};
@@ -60,13 +62,14 @@ impl App {
         let Some(genuine) = self.genuine(token) else { return Ok(Introspection::default()) };
         let claims = genuine.claims();
         let Some(user) = self.live.user(claims.user) else { return Ok(Introspection::default()) };
+        let Some(scopes) = self.scopes_that_count(claims, user.person()) else { return Ok(Introspection::default()) };
         let issuer = self.options.issuer.as_str();
         let aud = match &claims.audience {
             Audience::EveryServer => vec![issuer.to_owned()],
             Audience::Resources(resources) => resources.iter().map(ToString::to_string).collect(),
         };
         let claims = IntrospectedClaims {
-            scope: claims.scopes.to_string(),
+            scope: scopes.to_string(),
             client_id: claims.client().map(ToString::to_string),
             username: user.name.clone(),
             token_type: "Bearer",
@@ -78,6 +81,19 @@ impl App {
             jti: claims.id.to_string(),
         };
         Ok(Introspection { active: true, claims: Some(claims) })
+    }
+
+    /// What of a token's scopes counts for its user now; nothing if it opens no server any more. A token for several servers
+    /// keeps all of its scopes: which of them count differs from server to server.
+    fn scopes_that_count(&self, claims: &Claims, user: Person<'_>) -> Option<ScopeSet> {
+        let servers = self.live.servers();
+        let reached = servers.iter().filter(|server| claims.audience.covers(&server.resource));
+        let mut counting = reached
+            .map(|server| server.rule.within_reach(user, &claims.scopes.meet(server.scopes())))
+            .filter(|scopes| !scopes.is_empty());
+        let first = counting.next()?;
+        let for_one = matches!(&claims.audience, Audience::Resources(resources) if resources.len() == 1);
+        Some(if for_one { first } else { claims.scopes.clone() })
     }
 
     /// Takes a token back (RFC 7009 §2). A client gives back its own access and refresh tokens; a refresh token takes its

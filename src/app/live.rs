@@ -4,7 +4,8 @@
 //! than a request looks at [`Live::changes`] to know when to ask again.
 
 use crate::access::ServerDirectory;
-use crate::account::user::{Role, User};
+use crate::account::group::GroupName;
+use crate::account::user::{Person, Role, User};
 use crate::app::usage::Usage;
 use crate::id::UserId;
 use crate::keys::KeyRing;
@@ -34,6 +35,15 @@ pub struct LiveUser {
     pub name: String,
     /// Admin or member.
     pub role: Role,
+    /// The groups that they are in, sorted.
+    pub groups: Vec<GroupName>,
+}
+
+impl LiveUser {
+    /// For access rules.
+    pub fn person(&self) -> Person<'_> {
+        Person { name: &self.name, groups: &self.groups }
+    }
 }
 
 impl Live {
@@ -106,12 +116,18 @@ impl Live {
         self.renames.fetch_add(1, Ordering::Release);
     }
 
+    pub(super) fn remove_user(&self, id: UserId) {
+        self.users.pin().remove(&id);
+        self.note_change();
+    }
+
     pub(super) fn publish_user(&self, user: &User) {
         let users = self.users.pin();
         if user.is_disabled() {
             users.remove(&user.id);
         } else {
-            users.insert(user.id, Arc::new(LiveUser { name: user.name.as_str().to_owned(), role: user.role }));
+            let (name, groups) = (user.name.as_str().to_owned(), user.groups.clone());
+            users.insert(user.id, Arc::new(LiveUser { name, role: user.role, groups }));
         }
         self.note_change();
     }

@@ -9,6 +9,7 @@ pub mod clients;
 pub mod connections;
 pub mod error;
 pub mod exchange;
+pub mod groups;
 pub mod introspect;
 pub mod live;
 pub mod personal_tokens;
@@ -21,6 +22,7 @@ pub mod sign_in;
 pub mod signing_keys;
 pub mod upkeep;
 pub mod usage;
+pub mod users;
 
 use crate::access::ServerDirectory;
 use crate::account::personal_token::PersonalTokenPolicy;
@@ -135,6 +137,8 @@ pub struct App {
     revocations_refreshed_at: AtomicU64,
     /// Held from the change of signing keys to the publication of their ring.
     key_changes: Mutex<()>,
+    /// Held from the look at changed users to their publication.
+    user_changes: Mutex<()>,
     throttles: Mutex<Throttles>,
 }
 
@@ -184,6 +188,7 @@ impl App {
             revocations_read: AtomicU64::new(0),
             revocations_refreshed_at: AtomicU64::new(0),
             key_changes: Mutex::default(),
+            user_changes: Mutex::default(),
         };
         app.reload_users()?;
         app.refresh_revocations()?;

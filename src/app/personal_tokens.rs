@@ -5,6 +5,7 @@
 
 use crate::access::{GuardedServer, ServerName};
 use crate::account::personal_token::{MAX_REACH, PersonalToken, PersonalTokenEntry, Reach, TokenName, TokenState};
+use crate::account::user::Person;
 use crate::app::App;
 use crate::app::error::OperationError;
 use crate::app::revoke::record;
@@ -12,7 +13,7 @@ use crate::clock::{Timestamp, minutes};
 use crate::id::{TokenId, UserId};
 use crate::oauth::resource::ResourceUri;
 use crate::oauth::scope::{self, ScopeSet};
-use crate::store::tables::{PERSONAL_TOKEN_NAMES, PERSONAL_TOKENS, PERSONAL_TOKENS_BY_OWNER, TOKEN_USES};
+use crate::store::tables::{PERSONAL_TOKEN_NAMES, PERSONAL_TOKENS, PERSONAL_TOKENS_BY_OWNER, TOKEN_USES, USERS};
 use crate::store::{Reads, Scan, WriteTx};
 use crate::token::Audience;
 use crate::token::RevocationEntry;
@@ -64,8 +65,8 @@ impl App {
             return Err(OperationError::invalid("The expiry date has passed. Choose a later one."));
         }
         let expires_at = expires_at.min(longest);
-        let owner_name = self.live.user(owner).ok_or(OperationError::NotFound("user"))?.name.clone();
-        let (reach, known) = self.reach_of(&owner_name, new.servers.as_deref())?;
+        let person = self.live.user(owner).ok_or(OperationError::NotFound("user"))?;
+        let (reach, known) = self.reach_of(person.person(), new.servers.as_deref())?;
         check_scopes(&new.scopes, &known)?;
         let audience = match &reach {
             Reach::AllServers => Audience::EveryServer,
@@ -94,6 +95,8 @@ impl App {
             if tx.contains(PERSONAL_TOKENS, &row.id)? {
                 return Ok(false);
             }
+            // They may have been deleted since.
+            tx.get(USERS, &owner)?.filter(|user| !user.is_disabled()).ok_or(OperationError::NotFound("user"))?;
             let live = live_tokens(tx, owner, now)?;
             if live >= per_user {
                 let text = format!("You have {live} tokens, which is the most. Revoke one that you no longer need.");
@@ -160,20 +163,30 @@ impl App {
         let now = self.now();
         let (token, published) = self.store.write(move |tx| {
             let token = owned(tx, owner, id)?;
-            if token.state(now) != TokenState::Live {
-                return Ok((token, None));
-            }
-            let revoked = PersonalToken { revoked_at: Some(now), ..token };
-            release_name(tx, &revoked)?;
-            tx.put(PERSONAL_TOKENS, &id, &revoked)?;
-            let entry = record(tx, RevocationEntry::token(id, revoked.expires_at, now))?;
-            Ok::<_, OperationError>((revoked, Some(entry)))
+            end_token(tx, token, now)
         })?;
         if let Some(entry) = published {
             self.live.revoked().publish(&entry);
             tracing::info!(user = %owner, token = %id, "personal token revoked");
         }
         Ok(token)
+    }
+
+    /// Revokes all of the owner's tokens; returns how many were live.
+    pub(super) fn revoke_all_personal_tokens(&self, owner: UserId) -> Result<usize, OperationError> {
+        let now = self.now();
+        let entries = self.store.write(move |tx| {
+            let mut entries = Vec::new();
+            for (_, id) in tx.keys(PERSONAL_TOKENS_BY_OWNER, Scan::prefix(&owner))? {
+                if let Some(token) = tx.get(PERSONAL_TOKENS, &id)? {
+                    entries.extend(end_token(tx, token, now)?.1);
+                }
+            }
+            Ok::<_, OperationError>(entries)
+        })?;
+        let count = entries.len();
+        self.live.revoked().merge(entries);
+        Ok(count)
     }
 
     fn entry(
@@ -192,7 +205,7 @@ impl App {
     /// Which servers are meant, and those that these are now.
     fn reach_of(
         &self,
-        owner: &str,
+        owner: Person<'_>,
         servers: Option<&[String]>,
     ) -> Result<(Reach, Vec<Arc<GuardedServer>>), OperationError> {
         let directory = self.live.servers();
@@ -234,6 +247,22 @@ fn check_scopes(scopes: &ScopeSet, servers: &[Arc<GuardedServer>]) -> Result<(),
 fn owned(tx: &WriteTx, owner: UserId, id: TokenId) -> Result<PersonalToken, OperationError> {
     let token = tx.get(PERSONAL_TOKENS, &id)?.filter(|token| token.owner == owner);
     token.ok_or(OperationError::NotFound("token"))
+}
+
+/// Ends a token in the store; nothing to publish if it had ended before.
+fn end_token(
+    tx: &mut WriteTx,
+    token: PersonalToken,
+    now: Timestamp,
+) -> Result<(PersonalToken, Option<RevocationEntry>), OperationError> {
+    if token.state(now) != TokenState::Live {
+        return Ok((token, None));
+    }
+    let revoked = PersonalToken { revoked_at: Some(now), ..token };
+    release_name(tx, &revoked)?;
+    tx.put(PERSONAL_TOKENS, &revoked.id, &revoked)?;
+    let entry = record(tx, RevocationEntry::token(revoked.id, revoked.expires_at, now))?;
+    Ok((revoked, Some(entry)))
 }
 
 fn live_tokens(tx: &WriteTx, owner: UserId, now: Timestamp) -> Result<usize, OperationError> {

@@ -94,6 +94,8 @@ impl App {
             created_at: now,
             password_set_at: now,
             disabled_at: None,
+            groups: Vec::new(),
+            last_signed_in_at: None,
         })
     }
 }

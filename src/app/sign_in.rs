@@ -13,7 +13,7 @@ use crate::app::{App, Caller};
 use crate::clock::Timestamp;
 use crate::entropy::Entropy;
 use crate::id::{SessionId, UserId};
-use crate::store::tables::{SESSIONS, SESSIONS_BY_USER, USER_NAMES, USERS};
+use crate::store::tables::{SESSIONS, SESSIONS_BY_USER, USERS};
 use crate::store::{Reads, Scan, WriteTx};
 
 /// Sessions of one user at most; the one that has been quiet longest makes room.
@@ -34,7 +34,7 @@ impl App {
         let now = self.now();
         let key = Username::parse(name).map_or_else(|_| String::new(), |name| name.canonical());
         self.begin_attempt(&key, caller, now)?;
-        let user = self.user_by_name(&key)?;
+        let user = self.user_called(&key)?;
         let hash = user.as_ref().map_or_else(PasswordHash::nobody, |user| user.password.clone());
         let right = hash.verify(password);
         let known = user.as_ref().map(|user| user.id);
@@ -55,9 +55,8 @@ impl App {
             // The password that was checked must still be the one that counts.
             match tx.get(USERS, &user_id)? {
                 Some(current) if current.password == hash && !current.is_disabled() => {
-                    if let Some(rehashed) = rehashed {
-                        tx.put(USERS, &user_id, &User { password: rehashed, ..current })?;
-                    }
+                    let password = rehashed.unwrap_or(hash);
+                    tx.put(USERS, &user_id, &User { password, last_signed_in_at: Some(now), ..current })?;
                     add_session(tx, session)
                 }
                 _ => Err(OperationError::invalid(WRONG)),
@@ -171,13 +170,6 @@ impl App {
         })
     }
 
-    fn user_by_name(&self, canonical: &str) -> Result<Option<User>, OperationError> {
-        self.store.read(|tx| match tx.get(USER_NAMES, canonical)? {
-            Some(id) => Ok(tx.get(USERS, &id)?),
-            None => Ok(None),
-        })
-    }
-
     fn begin_attempt(&self, account: &str, caller: &Caller, now: Timestamp) -> Result<(), OperationError> {
         if !self.options.rate_limits {
             return Ok(());
@@ -247,9 +239,11 @@ pub(super) fn remove_session(tx: &mut WriteTx, id: SessionId) -> Result<(), Oper
     Ok(())
 }
 
-pub(super) fn remove_sessions_of(tx: &mut WriteTx, user: UserId) -> Result<(), OperationError> {
-    for (_, id) in tx.keys(SESSIONS_BY_USER, Scan::prefix(&user))? {
-        remove_session(tx, id)?;
+/// Ends all sessions of a user; says how many.
+pub(super) fn remove_sessions_of(tx: &mut WriteTx, user: UserId) -> Result<usize, OperationError> {
+    let sessions = tx.keys(SESSIONS_BY_USER, Scan::prefix(&user))?;
+    for (_, id) in &sessions {
+        remove_session(tx, *id)?;
     }
-    Ok(())
+    Ok(sessions.len())
 }

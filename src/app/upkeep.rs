@@ -84,6 +84,8 @@ impl App {
         let over = move |grant: &Grant| grant_is_over(grant, now, &credentials);
         self.sweep_table(GRANTS, over, |tx, _, grant| remove_grant(tx, &grant))?;
 
+        self.forget_deleted_users()?;
+
         let unused = options.registration.forget_unused_after;
         let over = move |client: &Client| is_forgettable(client) && now.since(client.created_at) >= unused;
         self.sweep_table(CLIENTS, over, move |tx, _, client| {
@@ -149,7 +151,7 @@ fn grant_is_over(grant: &Grant, now: Timestamp, credentials: &CredentialPolicy) 
     }
 }
 
-fn remove_grant(tx: &mut WriteTx, grant: &Grant) -> Result<(), OperationError> {
+pub(super) fn remove_grant(tx: &mut WriteTx, grant: &Grant) -> Result<(), OperationError> {
     let id = grant.id;
     tx.remove(GRANTS, &id)?;
     tx.remove(GRANT_USES, &id)?;

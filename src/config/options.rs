@@ -97,9 +97,10 @@ pub const SERVER_OPTIONS: &[OptionDoc] = &[
 
     option("proxied_url", "", "URL at which clients reach an MCP server behind a proxy of your own, which asks /verify/NAME about each request."),
 
-    option("users", "", "Names of the users that may use it. Default: every user."),
+    option("users", "", "Names of the users that may use it. Default: every user, unless there are groups."),
+    option("groups", "", "Groups whose members may use it, beside the users. Groups are made in the dashboard, under Users."),
     option("scopes", "{}", "Scopes of its own over patterns of tool names, as { \"files:write\" = [\"write_*\", \"edit_*\"] }; * matches any characters."),
-    option("most", "{}", "The most that a user may do here, as { ben = [\"mcp:read\"] }. Default: mcp, which is everything."),
+    option("most", "{}", "The most that a user, or a group with @ before it, may do here, as { ben = [\"mcp:read\"], \"@readers\" = [\"mcp:read\"] }. A user's own entry counts before those of groups, which add up. Default: mcp, which is everything."),
 ];
 
 impl OptionDoc {

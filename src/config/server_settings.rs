@@ -42,6 +42,7 @@ pub(super) struct ServerSettings {
     pub(super) idle: Span,
     pub(super) proxied_url: Option<String>,
     pub(super) users: Option<Vec<String>>,
+    pub(super) groups: Option<Vec<String>>,
     pub(super) scopes: BTreeMap<String, Vec<String>>,
     pub(super) most: BTreeMap<String, Vec<String>>,
 }
@@ -92,6 +93,7 @@ impl Default for ServerSettings {
             idle: Span::minutes(10),
             proxied_url: None,
             users: None,
+            groups: None,
             scopes: BTreeMap::new(),
             most: BTreeMap::new(),
         }
@@ -208,7 +210,7 @@ mod tests {
         let mut table = Table::new();
         for option in SERVER_OPTIONS {
             let text = match option.key {
-                "users" => "[\"ada\"]",
+                "users" | "groups" => "[\"ada\"]",
                 _ if option.default.is_empty() => "\"x\"",
                 _ => option.default,
             };
@@ -220,7 +222,7 @@ mod tests {
         assert_eq!((credential.header.as_str(), credential.prefix.expose().as_str()), ("Authorization", ""));
         assert_eq!(credential.file.unwrap().as_os_str(), "x");
         (all.title, all.path, all.url, all.working_directory, all.users) = (None, None, None, None, None);
-        all.proxied_url = None;
+        (all.proxied_url, all.groups) = (None, None);
         assert_eq!(format!("{all:?}"), format!("{:?}", ServerSettings::default()));
     }
 }

@@ -88,6 +88,7 @@ impl Section<'_> {
             idle: settings.idle,
             proxied_url: settings.proxied_url,
             users: settings.users,
+            groups: settings.groups,
             scopes: settings.scopes,
             most: settings.most,
         })
@@ -136,6 +137,8 @@ impl Section<'_> {
 mod tests {
     use super::*;
     use crate::access::{AccessRule, ChildMode, HttpUpstream, UpstreamCredential, UpstreamTimeouts};
+    use crate::account::group::GroupName;
+    use crate::account::user::Person;
     use crate::config::{Config, Given, load};
     use std::io::Write;
 
@@ -148,6 +151,10 @@ mod tests {
         let loaded = load(given).map_err(|error| error.to_string().replace(&path, "FILE"))?;
         assert_eq!(loaded.warnings, [""; 0]);
         Config::new(loaded, "127.0.0.1:80".parse().unwrap()).map_err(|error| error.to_string())
+    }
+
+    fn alone(name: &str) -> Person<'_> {
+        Person { name, groups: &[] }
     }
 
     fn refusal(text: &str) -> String {
@@ -186,8 +193,15 @@ mod tests {
         );
         let rule = &all[1].rule;
         assert_eq!(rule.scopes().as_str(), "files:write mcp mcp:read");
-        assert!(rule.own_scopes()[0].names("write_file") && rule.admits("ben") && !rule.admits("ada"));
-        assert_eq!((rule.most_for("ben").as_str(), rule.most_for("anna").as_str()), ("mcp:read", "mcp"));
+        assert!(rule.own_scopes()[0].names("write_file") && rule.admits(alone("ben")) && !rule.admits(alone("ada")));
+        assert_eq!((rule.most_for(alone("ben")).as_str(), rule.most_for(alone("anna")).as_str()), ("mcp:read", "mcp"));
+        let all = servers(
+            "[servers.files]\nurl = \"http://h\"\ngroups = [\"Writers\"]\nmost = { \"@writers\" = [\"mcp:read\"] }",
+        );
+        let groups = [GroupName::parse("writers").unwrap()];
+        let person = Person { name: "ada", groups: &groups };
+        assert!(all[1].rule.admits(person) && !all[1].rule.admits(alone("ada")));
+        assert_eq!(all[1].rule.most_for(person).as_str(), "mcp:read");
         assert_eq!(all[0].rule, AccessRule::default());
     }
 
@@ -277,6 +291,9 @@ mod tests {
             (server("title = \"\""), "servers.files.title must be"),
             (server("idle_timeout = \"0s\""), "servers.files.idle_timeout is 0s; it must be 1s to 1d"),
             (server("users = []"), "servers.files.users is not good: the list of users is empty"),
+            (server("groups = []"), "servers.files.groups is not good: the list of groups is empty"),
+            (server("groups = [\"@a\"]"), "servers.files.groups is not good: “@a” is no group"),
+            (server("users = [\"@writers\"]"), "servers.files.users is not good: “@writers” is no user name; groups"),
             (server("most = { ada = [\"x\"] }"), "servers.files.most is not good: the most for ada names the scope x"),
             (
                 server("scopes = { mcp = [\"x\"] }"),

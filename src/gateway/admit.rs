@@ -80,7 +80,7 @@ fn asker(live: &Live, genuine: &GenuineToken, server: &Arc<GuardedServer>) -> Re
 /// Whether anything is open to `asker`.
 fn check_reach(asker: &Asker) -> Result<(), Refusal> {
     let Asker { token, user, server } = asker;
-    let decided = decide(token, &user.name, server, &Operation::Housekeeping);
+    let decided = decide(token, user.person(), server, &Operation::Housekeeping);
     decided.map(drop).map_err(|denied| Refusal::of(denied, token.claims().user))
 }
 

@@ -64,7 +64,7 @@ impl Passed {
 }
 
 fn permit(asker: &Asker, operation: &Operation<'_>) -> Result<Permission, Denied> {
-    decide(&asker.token, &asker.user.name, &asker.server, operation)
+    decide(&asker.token, asker.user.person(), &asker.server, operation)
 }
 
 impl Gateway {

@@ -71,7 +71,7 @@ impl ListFilter {
     /// What to pass on instead of a message; none for the message itself.
     fn show(&self, json: &str) -> Result<Option<String>, Unclear> {
         let Asker { token, user, server } = &self.asker;
-        let shows = |name: &str, effect: Effect| shows_tool(token, &user.name, server, name, effect);
+        let shows = |name: &str, effect: Effect| shows_tool(token, user.person(), server, name, effect);
         Ok(match tool_list::show(json, self.era, &shows)? {
             Shown::AsItCame => None,
             Shown::List(list, page) => {

@@ -64,7 +64,7 @@ impl Gateway {
     /// Admits a request of which nothing but its headers is known.
     fn admit_whole(&self, server: &Arc<GuardedServer>, parts: &Parts) -> Result<(Asker, Permission), Refusal> {
         let asker = admit(&self.app, server, &parts.headers, &parts.extensions)?;
-        match decide(&asker.token, &asker.user.name, server, &Operation::Unknown) {
+        match decide(&asker.token, asker.user.person(), server, &Operation::Unknown) {
             Ok(permission) => Ok((asker, permission)),
             Err(denied) => Err(Refusal::of(denied, asker.token.claims().user)),
         }

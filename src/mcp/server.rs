@@ -110,7 +110,7 @@ impl BuiltinServer {
                     return Err(RpcError::invalid_params("This list has one page: ask for it without a cursor."));
                 }
                 let shows =
-                    |name: &str, effect| shows_tool(&asker.token, &asker.user.name, &asker.server, name, effect);
+                    |name: &str, effect| shows_tool(&asker.token, asker.user.person(), &asker.server, name, effect);
                 let tools = tools::list(shows);
                 Ok(match era {
                     Era::Modern => result(&format!(r#""tools":{tools},{LIST_TTL}"#)),

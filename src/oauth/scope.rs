@@ -136,6 +136,15 @@ impl ScopeSet {
         Self(self.iter().filter(|name| other.contains(name)).collect::<Vec<_>>().join(" ").into())
     }
 
+    /// The scopes that are in one of the two; both of one server, so that [`MAX_SCOPES`] holds.
+    #[must_use]
+    pub fn union(&self, other: &Self) -> Self {
+        let mut names: Vec<_> = self.iter().chain(other.iter()).collect();
+        names.sort_unstable();
+        names.dedup();
+        Self(names.join(" ").into())
+    }
+
     /// This set and [`OFFLINE_ACCESS`]; of a set that was asked for together with it, so that [`MAX_SCOPES`] holds.
     #[must_use]
     pub fn with_offline_access(&self) -> Self {

@@ -103,6 +103,9 @@ impl Appliance {
         for (server, user) in app.unknown_users_in_rules()? {
             tracing::warn!(%server, user, "a rule of this server names somebody who has no account");
         }
+        for (server, group) in app.unknown_groups_in_rules()? {
+            tracing::warn!(%server, %group, "a rule of this server names a group that does not exist");
+        }
         blocking::set_options(config.blocking);
         let threads = config.blocking.operations + config.blocking.password_hashing + FURTHER_THREADS;
         let runtime = tokio::runtime::Builder::new_multi_thread()

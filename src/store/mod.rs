@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! tables.rs       every table, on one screen          key.rs, record.rs   keys and values as versioned bytes
-//! table.rs        Table, Scan                         transaction.rs      Reads, ReadTx, WriteTx
+//! older.rs        records as they were before         transaction.rs      Reads, ReadTx, WriteTx
+//! table.rs        Table, Scan
 //! directory.rs    files, modes, instance, secret      writer.rs           the writer thread; queue.rs, overlay.rs
 //! ```
 //!
@@ -15,6 +16,7 @@ mod error;
 mod file_store;
 mod files;
 mod key;
+mod older;
 mod open_error;
 mod overlay;
 mod queue;

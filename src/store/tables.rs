@@ -5,6 +5,7 @@
 
 use super::record::Record;
 use super::table::Table;
+use crate::account::group::Group;
 use crate::account::personal_token::PersonalToken;
 use crate::account::session::Session;
 use crate::account::usage::LastUse;
@@ -33,6 +34,10 @@ pub const SET_UP: Table<(), SetUp> = Table::new("set_up");
 pub const USERS: Table<UserId, User> = Table::new("users");
 /// Canonical user name to user.
 pub const USER_NAMES: Table<String, UserId> = Table::new("user_names");
+/// Users that were deleted and whose rows are still being removed: since when.
+pub const DELETED_USERS: Table<UserId, Timestamp> = Table::new("deleted_users");
+/// Groups by name; who is in one stands with each user.
+pub const GROUPS: Table<String, Group> = Table::new("groups");
 /// Signed-in browsers.
 pub const SESSIONS: Table<SessionId, Session> = Table::new("sessions");
 /// A user's sessions.
@@ -121,7 +126,7 @@ impl Record for SetUp {
     const VERSION: u8 = 1;
 }
 
-/// First versions of the domain's records; a change of a type's fields is a new version, and `from_older` reads the old.
+/// First versions of the domain's records; a change of a type's fields is a new version, and [`super::older`] reads the old.
 macro_rules! first_version {
     ($($record:ty)*) => {$(
         impl Record for $record {
@@ -130,4 +135,4 @@ macro_rules! first_version {
     )*};
 }
 
-first_version! { User Session PersonalToken LastUse Client Grant AuthorizationCode RefreshToken SigningKey RevocationEntry }
+first_version! { Group Session PersonalToken LastUse Client Grant AuthorizationCode RefreshToken SigningKey RevocationEntry }

@@ -112,7 +112,7 @@ mod tests {
             assert_eq!(in_words(&ScopeSet::parse(scopes).unwrap()), words);
         }
         let patterns: Vec<String> = (1..=8).map(|n| format!("write_{n}*")).collect();
-        let rule = AccessRule::parse(None::<[&str; 0]>, [("w", patterns.as_slice())], []).unwrap();
+        let rule = AccessRule::parse(None::<[&str; 0]>, None::<[&str; 0]>, [("w", patterns.as_slice())], []).unwrap();
         let own = &rule.own_scopes()[0];
         let told = "Use the tools write_1*, write_2*, write_3*, write_4*, write_5*, write_6* and 2 more";
         assert_eq!(ScopeRow::new("w", Some(own), true).words, told);

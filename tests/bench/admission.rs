@@ -95,7 +95,7 @@ fn admit(app: &App, verifier: &Verifier, presented: &str) {
     let user = live.user(claims.user).unwrap();
     let caller = CallerRef { address: None, user_agent: "bench/1" };
     live.usage().tokens.record(claims.id, now, caller);
-    black_box(decide(&token, &user.name, server, &Operation::Housekeeping).unwrap());
+    black_box(decide(&token, user.person(), server, &Operation::Housekeeping).unwrap());
     black_box((token, user));
 }
 

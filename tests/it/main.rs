@@ -32,3 +32,4 @@ mod stdio;
 mod tidy;
 mod token_exchange;
 mod upstreams;
+mod users;

@@ -8,7 +8,9 @@ use axum::http::{Method, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use http_body_util::BodyExt;
+use keyward::account::group::GroupName;
 use keyward::app::personal_tokens::{Made, NewPersonalToken};
+use keyward::app::users::By;
 use keyward::clock::minutes;
 use keyward::id::TokenId;
 use keyward::oauth::scope::ScopeSet;
@@ -609,4 +611,12 @@ fn names_in_rules_that_are_nobodys_are_known_at_start() {
     let unknown = appliance.app.unknown_users_in_rules().unwrap();
     let told: Vec<_> = unknown.iter().map(|(server, user)| (server.as_str(), user.as_str())).collect();
     assert_eq!(told, [("notes", "mallory"), ("notes", "ben")]);
+    let groups = "[servers.notes]\nurl = \"http://127.0.0.1:9/mcp\"\ngroups = [\"writers\"]\nmost = { \"@readers\" = [\"mcp:read\"] }\n";
+    let appliance = Appliance::with_file(groups);
+    let by = By::Admin(appliance.admin.id);
+    appliance.app.create_group(by, &GroupName::parse("Readers").unwrap(), "").unwrap();
+    let unknown = appliance.app.unknown_groups_in_rules().unwrap();
+    let told: Vec<_> = unknown.iter().map(|(server, group)| (server.as_str(), group.as_str())).collect();
+    assert_eq!(told, [("notes", "writers")]);
+    assert!(appliance.app.unknown_users_in_rules().unwrap().is_empty());
 }

@@ -14,7 +14,7 @@ const ASSERTION: HeaderName = HeaderName::from_static("x-keyward-assertion");
 
 /// What of the token's scopes counts at the server.
 pub(in crate::gateway) fn scopes_of(asker: &Asker) -> ScopeSet {
-    asker.server.rule.within_reach(&asker.user.name, &asker.token.claims().scopes)
+    asker.server.rule.within_reach(asker.user.person(), &asker.token.claims().scopes)
 }
 
 /// Adds who calls, with which `scopes`. The client is absent for a personal token.

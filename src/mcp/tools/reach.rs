@@ -12,6 +12,6 @@ pub(super) fn servers<'a>(
     let claims = asker.token.claims();
     directory.iter().filter(move |server| {
         claims.audience.covers(&server.resource)
-            && !server.rule.within_reach(&asker.user.name, &claims.scopes.meet(server.scopes())).is_empty()
+            && !server.rule.within_reach(asker.user.person(), &claims.scopes.meet(server.scopes())).is_empty()
     })
 }

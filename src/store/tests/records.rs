@@ -2,6 +2,7 @@
 //!
 //! A line is never changed once released. A new version of a record gets new lines; the old ones stay and must open.
 
+use crate::account::group::{Group, GroupName};
 use crate::account::password::PasswordHash;
 use crate::account::personal_token::{PersonalToken, Reach, TokenName};
 use crate::account::session::Session;
@@ -56,10 +57,16 @@ impl Comparison {
     }
 }
 
+/// What the lines with this name, of an earlier version, open as.
+fn opened<R: Record>(name: &str) -> Vec<R> {
+    let lines = GOLDEN.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    lines.map(|line| decode_record(&unhex(line)).unwrap()).collect()
+}
+
 #[test]
 fn the_bytes_of_every_record_are_frozen() {
     let mut golden = Comparison::default();
-    golden.compare("User", &users());
+    golden.compare("Group", &[group()]);
     golden.compare("Session", &[session()]);
     golden.compare("PersonalToken", &personal_tokens());
     golden.compare("LastUse", &last_uses());
@@ -77,6 +84,16 @@ fn the_bytes_of_every_record_are_frozen() {
     assert_eq!(golden.compared, stored, "every record has a sample");
 }
 
+#[test]
+fn the_bytes_of_later_versions_are_frozen_and_those_before_open() {
+    let mut golden = Comparison::default();
+    let [member, disabled] = users();
+    let [first, second] = [User { groups: Vec::new(), last_signed_in_at: None, ..member.clone() }, disabled.clone()];
+    assert_eq!(opened::<User>("User"), [first, second]);
+    golden.compare("User/2", &[member, disabled]);
+    assert_eq!(golden.missing, "", "add these lines to golden_records.txt");
+}
+
 fn users() -> [User; 2] {
     let user = User {
         id: USER,
@@ -86,14 +103,23 @@ fn users() -> [User; 2] {
         created_at: NOW,
         password_set_at: NOW + days(1),
         disabled_at: None,
+        groups: ["ops", "writers"].map(|name| GroupName::parse(name).unwrap()).into(),
+        last_signed_in_at: Some(NOW + days(3)),
     };
     let disabled = User {
         name: Username::parse("Grace.Hopper@example.org").unwrap(),
         role: Role::Member,
         disabled_at: Some(NOW + days(2)),
+        groups: Vec::new(),
+        last_signed_in_at: None,
         ..user.clone()
     };
     [user, disabled]
+}
+
+fn group() -> Group {
+    let (name, description) = (GroupName::parse("writers").unwrap(), "Who writes the docs".to_owned());
+    Group { name, description, created_at: NOW }
 }
 
 fn session() -> Session {

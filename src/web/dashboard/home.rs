@@ -53,7 +53,7 @@ pub async fn get(State(state): State<WebState>, signed_in: SignedIn, notice: Don
     let now = state.app.now();
     let live = || tokens.iter().filter(|entry| entry.state == TokenState::Live);
     let servers = state.app.live().servers();
-    let usable = |server: &&Arc<GuardedServer>| server.rule.admits(signed_in.user.name.as_str());
+    let usable = |server: &&Arc<GuardedServer>| server.rule.admits(signed_in.user.person());
     let view = HomeView {
         frame: Frame::new(&state, &signed_in, notice),
         servers: servers.iter().filter(usable).map(|server| ServerCard::of(server)).collect(),

@@ -93,7 +93,7 @@ pub async fn get(
             return Ok(done_page(&asked, callback, now));
         }
     }
-    let offered = state.app.offer(&asked, signed_in.user.name.as_str());
+    let offered = state.app.offer(&asked, signed_in.user.person());
     let offered = offered.map_err(|error| authorize_error(&state, error, &headers))?;
     consent_page(&state, &signed_in, &asked, &offered, &raw).await
 }

@@ -6,8 +6,10 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use keyward::access::ServerDirectory;
+use keyward::account::group::GroupName;
 use keyward::account::user::{Role, User, Username};
 use keyward::app::personal_tokens::{Made, NewPersonalToken};
+use keyward::app::users::By;
 use keyward::app::{App, Parts};
 use keyward::clock::{Clock, ManualClock, Timestamp};
 use keyward::config::{Config, Given, load};
@@ -174,6 +176,22 @@ impl Appliance {
         written.unwrap();
         self.restart();
         member
+    }
+
+    /// The admin, as who acts on accounts.
+    pub fn by_admin(&self) -> By {
+        By::Admin(self.admin.id)
+    }
+
+    /// Makes groups, and puts a user into exactly these.
+    pub fn put_into(&self, user: &User, groups: &[&str]) {
+        let groups: Vec<_> = groups.iter().map(|name| GroupName::parse(name).unwrap()).collect();
+        for group in &groups {
+            // It may be there already.
+            let _ = self.app.create_group(self.by_admin(), group, "");
+        }
+        let role = self.app.user_entry(user.id).unwrap().user.role;
+        self.app.change_user(self.by_admin(), user.id, role, &groups).unwrap();
     }
 
     /// Takes the admin's rights away.

@@ -61,9 +61,10 @@ pub struct TokenAlreadyShownView {
 /// Shows the token.
 pub(super) fn created(state: &WebState, signed_in: &SignedIn, token: &PersonalToken, secret: &SignedToken) -> Response {
     let servers = state.app.live().servers();
-    let name = signed_in.user.name.as_str();
     let reached: Vec<Arc<GuardedServer>> = match &token.reach {
-        Reach::AllServers => servers.iter().filter(|server| server.rule.admits(name)).cloned().collect(),
+        Reach::AllServers => {
+            servers.iter().filter(|server| server.rule.admits(signed_in.user.person())).cloned().collect()
+        }
         Reach::Servers(chosen) => chosen.iter().filter_map(|resource| servers.by_resource(resource).cloned()).collect(),
     };
     let (first, others) = reached.split_first().map_or((None, &[][..]), |(first, others)| (Some(first), others));

@@ -203,8 +203,7 @@ impl TokenForm {
 
     fn view(self, state: &WebState, signed_in: &SignedIn, problems: Problems) -> TokenFormView {
         let (range, servers) = (expiry_range(state), state.app.live().servers());
-        let name = signed_in.user.name.as_str();
-        let servers: Vec<_> = servers.iter().filter(|server| server.rule.admits(name)).collect();
+        let servers: Vec<_> = servers.iter().filter(|server| server.rule.admits(signed_in.user.person())).collect();
         let scopes = scope_rows(&servers, &self.scope);
         TokenFormView {
             frame: Frame::new(state, signed_in, Done(None)),
