@@ -18,6 +18,7 @@ pub fn router(app: &Arc<App>) -> Router {
     Router::new()
         .route("/healthz", get(async || (NOT_STORED, "ok\n")))
         .route("/readyz", get(ready))
+        .method_not_allowed_fallback(async || (StatusCode::METHOD_NOT_ALLOWED, NOT_STORED, "Ask with GET.\n"))
         .with_state(Arc::clone(app))
 }
 

@@ -1,7 +1,7 @@
 //! What does a person read when something went wrong? What happened and what to do, never how the code looks inside.
 
 use crate::web::page::Page;
-use crate::wire::{blocking::Busy, paths};
+use crate::wire::{blocking::Busy, host_check::ForeignHost, paths};
 use askama::Template;
 use axum::http::StatusCode;
 use axum::http::header::RETRY_AFTER;
@@ -105,6 +105,16 @@ impl ErrorView {
             "This request cannot be read",
             happened,
             "Go back and try again from the page before.",
+        )
+    }
+
+    /// 421: for another host name than ours.
+    pub fn foreign_host(foreign: ForeignHost) -> Self {
+        Self::new(
+            StatusCode::MISDIRECTED_REQUEST,
+            "This is another host",
+            &foreign.to_string(),
+            "Use the address that whoever runs this Keyward has given you.",
         )
     }
 

@@ -2,9 +2,11 @@
 
 use crate::app::error::OperationError;
 use crate::web::error::ErrorView;
-use crate::wire::paths;
+use crate::wire::{host_check::HostPolicy, paths};
+use axum::extract::{Request, State};
 use axum::http::header::{CACHE_CONTROL, LOCATION, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 /// Longest path, with its query, that a person is brought back to after signing in.
@@ -65,6 +67,14 @@ impl LocalPath {
     pub fn query_at(&self, path: &str) -> Option<&str> {
         let (own, query) = self.0.split_once('?').unwrap_or((&self.0, ""));
         (own == path).then_some(query)
+    }
+}
+
+/// Middleware: a page for 421 to who asks for another host than ours.
+pub async fn require_own_host(State(hosts): State<HostPolicy>, request: Request, next: Next) -> Response {
+    match hosts.check(request.uri(), request.headers()) {
+        Ok(()) => next.run(request).await,
+        Err(foreign) => ErrorView::foreign_host(foreign).into_response(),
     }
 }
 

@@ -5,10 +5,11 @@
 use crate::web::assets;
 use crate::web::dashboard::{clients, connections, home, personal_tokens, security, signing_keys};
 use crate::web::error::ErrorView;
-use crate::web::oauth::{authorize, introspect, metadata, register, respond, revoke, token};
+use crate::web::oauth::{self, authorize, introspect, metadata, register, revoke, token};
+use crate::web::respond;
 use crate::web::sign_in::{login, logout, set_up};
 use crate::web::state::WebState;
-use crate::wire::host_check::{HostPolicy, require_own_host};
+use crate::wire::host_check::HostPolicy;
 use crate::wire::paths;
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -22,13 +23,15 @@ pub fn router(state: WebState, hosts: HostPolicy) -> Router {
         .route(paths::PROTECTED_RESOURCE, get(metadata::only_protected_resource))
         .route(&format!("{}/{{*path}}", paths::PROTECTED_RESOURCE), get(metadata::protected_resource))
         .route(paths::JWKS, get(metadata::jwks))
+        .route(paths::OTHER_WELL_KNOWN, get(metadata::no_such_document))
         .route(paths::TOKEN, post(token::post))
         .route(paths::REGISTER, post(register::post))
         .route(paths::REGISTRATION, get(register::read))
         .route(paths::REVOKE, post(revoke::post))
         .route(paths::INTROSPECT, post(introspect::post))
-        .method_not_allowed_fallback(respond::wrong_method)
-        .layer(from_fn(respond::allow_any_origin));
+        .method_not_allowed_fallback(oauth::respond::wrong_method)
+        .layer(from_fn_with_state(hosts.clone(), oauth::respond::require_own_host))
+        .layer(from_fn(oauth::respond::allow_any_origin));
     let pages = Router::new()
         .route("/", get(|| async { Redirect::to(paths::DASHBOARD) }))
         .route(paths::AUTHORIZE, get(authorize::get).post(authorize::post))
@@ -55,6 +58,7 @@ pub fn router(state: WebState, hosts: HostPolicy) -> Router {
         .route(paths::SIGNING_KEY_CONDEMN, get(signing_keys::get_condemn).post(signing_keys::post_condemn))
         .route(paths::ASSETS, get(assets::show))
         .fallback(|| async { ErrorView::not_found() })
-        .method_not_allowed_fallback(|| async { ErrorView::method_not_allowed() });
-    programs.merge(pages).layer(from_fn_with_state(hosts, require_own_host)).with_state(state)
+        .method_not_allowed_fallback(|| async { ErrorView::method_not_allowed() })
+        .layer(from_fn_with_state(hosts, respond::require_own_host));
+    programs.merge(pages).with_state(state)
 }

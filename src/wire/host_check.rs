@@ -6,12 +6,9 @@
 //! (Streamable HTTP, security warning). A request without `Origin` comes from no page and passes.
 
 use crate::oauth::issuer::Issuer;
-use axum::extract::{Request, State};
 use axum::http::header::{HOST, ORIGIN};
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, HeaderValue, Uri};
 use std::sync::Arc;
 
 /// The names under which this server may be addressed.
@@ -30,12 +27,6 @@ struct Hosts {
 #[error("This server does not answer to that host name. If it should, add the name to allowed_hosts.")]
 pub struct ForeignHost;
 
-impl IntoResponse for ForeignHost {
-    fn into_response(self) -> Response {
-        (StatusCode::MISDIRECTED_REQUEST, self.to_string()).into_response()
-    }
-}
-
 impl HostPolicy {
     /// Answers to the public URL's host and to `further` ones (`host` or `host:port`). A server whose public URL is on
     /// loopback answers to every loopback name, at any port.
@@ -47,29 +38,24 @@ impl HostPolicy {
         Self(Arc::new(Hosts { names, loopback: public_url.is_loopback() }))
     }
 
-    /// Judges a request by its `Host` header or, on HTTP/2, its authority.
+    /// Judges a request by its `Host` header and by the authority of its target (HTTP/2, and the absolute form of HTTP/1.1,
+    /// which goes before the header: RFC 9112 §3.2.2). One of them must be there, and no other host may be named.
     pub fn check(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), ForeignHost> {
         let mut named = headers.get_all(HOST).iter();
+        let target = uri.authority().map(Authority::as_str);
         let host = match (named.next(), named.next()) {
             (Some(host), None) => host.to_str().map_err(|_| ForeignHost)?,
-            (None, None) => uri.authority().map(Authority::as_str).ok_or(ForeignHost)?,
+            (None, None) => target.ok_or(ForeignHost)?,
             _ => return Err(ForeignHost),
         };
-        if self.knows(host) { Ok(()) } else { Err(ForeignHost) }
+        let known = self.knows(host) && target.is_none_or(|target| self.knows(target));
+        if known { Ok(()) } else { Err(ForeignHost) }
     }
 
     fn knows(&self, host: &str) -> bool {
         self.0.names.iter().any(|name| name.eq_ignore_ascii_case(host))
             || (self.0.loopback && is_loopback_host(without_port(host)))
             || self.0.names.contains(&canonical(host))
-    }
-}
-
-/// Middleware: refuses a request for a foreign host with 421 and a sentence.
-pub async fn require_own_host(State(hosts): State<HostPolicy>, request: Request, next: Next) -> Response {
-    match hosts.check(request.uri(), request.headers()) {
-        Ok(()) => next.run(request).await,
-        Err(foreign) => foreign.into_response(),
     }
 }
 
@@ -204,10 +190,13 @@ mod tests {
         let authority = Uri::from_static("https://mcp.example.org/mcp");
         assert_eq!(policy.check(&authority, &HeaderMap::new()), Ok(()));
         assert_eq!(policy.check(&Uri::from_static("/mcp"), &HeaderMap::new()), Err(ForeignHost));
+        let own = header(HOST, "mcp.example.org");
+        assert_eq!(policy.check(&authority, &own), Ok(()));
+        assert_eq!(policy.check(&Uri::from_static("http://evil.example/mcp"), &own), Err(ForeignHost));
+        assert_eq!(policy.check(&authority, &header(HOST, "evil.example")), Err(ForeignHost));
         let mut two = header(HOST, "mcp.example.org");
         two.append(HOST, HeaderValue::from_static("mcp.example.org"));
         assert_eq!(policy.check(&authority, &two), Err(ForeignHost));
-        assert_eq!(ForeignHost.into_response().status(), 421);
     }
 
     #[test]

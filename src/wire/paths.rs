@@ -16,6 +16,8 @@ pub const PROTECTED_RESOURCE: &str = "/.well-known/oauth-protected-resource";
 pub const AUTHORIZATION_SERVER: &str = "/.well-known/oauth-authorization-server";
 /// The public signing keys (RFC 7517 §5).
 pub const JWKS: &str = "/.well-known/jwks.json";
+/// Well-known documents that this server does not have.
+pub const OTHER_WELL_KNOWN: &str = "/.well-known/{*path}";
 /// Authorization endpoint (RFC 6749 §3.1): consent.
 pub const AUTHORIZE: &str = "/authorize";
 /// Token endpoint (RFC 6749 §3.2).

@@ -165,6 +165,52 @@ async fn each_kind_of_route_refuses_in_its_own_form() {
     assert_eq!(method.json()["error"], "invalid_request");
     let none: Value = appliance.get("/mcp/none", &[]).await.expect(404).json();
     assert!(none.is_object());
+    let foreign = [("host", "evil.example"), ("accept", "text/html")];
+    let page = appliance.get("/login", &foreign).await.expect(421);
+    assert!(page.body.contains("<h1") && page.header("content-security-policy").starts_with("default-src 'none'"));
+    assert_eq!(appliance.get("/no-such-page", &foreign).await.expect(421).body, page.body);
+    let oauth = appliance.post_form("/token", &[], &foreign).await.expect(421);
+    assert_eq!(oauth.json()["error"], "invalid_request");
+}
+
+#[tokio::test]
+async fn a_path_of_a_program_is_refused_in_json_whatever_is_wrong_with_it() {
+    let appliance = Appliance::new();
+    for (path, status, error) in [
+        ("/register/%ff", 401, "invalid_token"),
+        ("/register/%00", 401, "invalid_token"),
+        ("/.well-known/oauth-protected-resource/%ff", 404, "not_found"),
+        ("/.well-known/oauth-protected-resource/mcp/none", 404, "not_found"),
+        ("/.well-known/openid-configuration", 404, "not_found"),
+        ("/.well-known/oauth-authorization-server/mcp", 404, "not_found"),
+        ("/.well-known/%ff", 404, "not_found"),
+    ] {
+        let answer = appliance.get(path, &[("accept", "text/html")]).await.expect(status);
+        assert_eq!(answer.json()["error"], error, "{path}");
+        assert_eq!(answer.header("access-control-allow-origin"), "*", "{path}: a page reads it too");
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_method_is_told_the_right_ones() {
+    let appliance = Appliance::new();
+    for (path, wrong, right) in [
+        ("/token", Method::GET, "POST"),
+        ("/register", Method::GET, "POST"),
+        ("/register/cli_x", Method::DELETE, "GET,HEAD"),
+        ("/revoke", Method::PUT, "POST"),
+        ("/introspect", Method::GET, "POST"),
+        ("/.well-known/jwks.json", Method::POST, "GET,HEAD"),
+        ("/.well-known/oauth-authorization-server", Method::POST, "GET,HEAD"),
+        ("/login", Method::PUT, "GET,HEAD,POST"),
+        ("/dashboard", Method::POST, "GET,HEAD"),
+        ("/dashboard/security/password", Method::GET, "POST"),
+        ("/healthz", Method::POST, "GET,HEAD"),
+    ] {
+        let answer = appliance.request(wrong.clone(), path, &[], Body::empty()).await.expect(405);
+        assert_eq!(answer.header("allow"), right, "{wrong} {path}");
+        assert!(!answer.body.is_empty(), "{wrong} {path} is told in words");
+    }
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use crate::oauth::resource::ResourceUri;
 use crate::web::oauth::respond::json;
 use crate::web::state::WebState;
 use crate::wire::paths;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderValue, StatusCode};
@@ -33,7 +34,8 @@ pub async fn authorization_server(State(state): State<WebState>) -> Response {
 }
 
 /// `GET /.well-known/oauth-protected-resource/mcp/…` (RFC 9728 §3.1): the server at that path.
-pub async fn protected_resource(State(state): State<WebState>, Path(path): Path<String>) -> Response {
+pub async fn protected_resource(State(state): State<WebState>, path: Result<Path<String>, PathRejection>) -> Response {
+    let Ok(Path(path)) = path else { return no_such_resource() };
     let servers = state.app.live().servers();
     let path = format!("/{}", path.trim_end_matches('/'));
     // One behind a proxy on this host is found by its URL.
@@ -60,6 +62,16 @@ pub async fn jwks(State(state): State<WebState>) -> Response {
     let max_age = format!("public, max-age={}", JWKS_MAX_AGE.as_secs());
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_str(&max_age).expect("digits and ASCII"));
     response
+}
+
+/// Any other path below `/.well-known/`: programs look for documents there, so that nothing is there is told to programs.
+pub async fn no_such_document() -> Response {
+    let body = serde_json::json!({
+        "error": "not_found",
+        "error_description": "there is no such document; this server has oauth-authorization-server, \
+            oauth-protected-resource and jwks.json",
+    });
+    json(StatusCode::NOT_FOUND, &body)
 }
 
 fn resource_document(state: &WebState, server: &GuardedServer) -> Response {

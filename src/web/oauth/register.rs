@@ -6,6 +6,7 @@ use crate::oauth::registration::{RegistrationResponse, parse_registration};
 use crate::web::oauth::respond::{bad_body, busy, json, refusal};
 use crate::web::state::WebState;
 use crate::wire::{blocking, body};
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, StatusCode};
@@ -32,9 +33,11 @@ pub async fn post(State(state): State<WebState>, request: Request) -> Result<Res
 /// Shows a registration to its client.
 pub async fn read(
     State(state): State<WebState>,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Response> {
+    // What is not even text is nobody's id.
+    let id = id.map(|Path(id)| id).unwrap_or_default();
     let token = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let token = match token.split_at_checked(7) {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer ") => token.trim().to_owned(),

@@ -3,10 +3,11 @@
 use crate::oauth::error::{ErrorCode, ProtocolError};
 use crate::wire::blocking::Busy;
 use crate::wire::body::BodyProblem;
-use axum::extract::Request;
+use crate::wire::host_check::HostPolicy;
+use axum::extract::{Request, State};
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, PRAGMA,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, PRAGMA,
     RETRY_AFTER, WWW_AUTHENTICATE,
 };
 use axum::http::{HeaderValue, Method, StatusCode};
@@ -60,12 +61,18 @@ pub fn busy(busy: Busy) -> Response {
     refusal(&ProtocolError::new(ErrorCode::TemporarilyUnavailable, busy.to_string()), false)
 }
 
-/// 405, as JSON.
+/// 421 for another host than ours, as JSON.
+pub async fn require_own_host(State(hosts): State<HostPolicy>, request: Request, next: Next) -> Response {
+    match hosts.check(request.uri(), request.headers()) {
+        Ok(()) => next.run(request).await,
+        Err(foreign) => json(StatusCode::MISDIRECTED_REQUEST, &ProtocolError::invalid_request(foreign.to_string())),
+    }
+}
+
+/// 405, as JSON. The router adds `Allow`: it knows what each path takes.
 pub async fn wrong_method(method: Method) -> Response {
     let error = ProtocolError::invalid_request(format!("this endpoint does not take {method} requests"));
-    let mut response = json(StatusCode::METHOD_NOT_ALLOWED, &error);
-    response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, POST, OPTIONS"));
-    response
+    json(StatusCode::METHOD_NOT_ALLOWED, &error)
 }
 
 /// Lets clients that run in browsers call an endpoint from any page: these endpoints take no cookies. Answers preflights.
