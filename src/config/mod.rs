@@ -1,10 +1,11 @@
 //! How is Keyward set up? Every option: name, default, one sentence.
 //!
-//! [`OPTIONS`] is the table of them, [`SERVER_OPTIONS`] that of each server's, [`load`] reads them from file, variables and flags, [`Settings`] holds them as given,
+//! [`OPTIONS`] is the table of them, [`SERVER_OPTIONS`] that of each server's, [`FIXED_LIMITS`] that of the limits that nobody can set, [`load`] reads them from file, variables and flags, [`Settings`] holds them as given,
 //! and [`Config`] is what the appliance runs by: judged, and put into each module's own options. Nothing that is wrong is
 //! passed over: start-up refuses with a sentence that says what to do.
 
 mod error;
+mod fixed_limits;
 mod options;
 mod server_settings;
 mod servers;
@@ -13,6 +14,7 @@ mod sources;
 mod value;
 
 pub use error::ConfigError;
+pub use fixed_limits::{FIXED_LIMITS, FixedLimit};
 pub use options::{OPTIONS, OptionDoc, SERVER_OPTIONS};
 pub use server_settings::ServersGiven;
 pub use settings::Settings;
