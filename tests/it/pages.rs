@@ -202,6 +202,32 @@ async fn looking_at_a_page_changes_nothing_and_no_page_is_left_open() {
 }
 
 #[tokio::test]
+async fn a_token_opens_no_page() {
+    let (appliance, mut browser) = furnished().await;
+    let (_, personal) = appliance.personal_token("Phone");
+    let access = Agent::register(&appliance, "Codex").await.connect(&appliance, &mut browser).await.access_token;
+    let before = everything(&appliance);
+    for token in [personal, access] {
+        let bearer = format!("Bearer {token}");
+        for (name, path) in all_paths(&appliance) {
+            if !path.starts_with("/dashboard") && !["AUTHORIZE", "LOGOUT", "SET_UP"].contains(&name.as_str()) {
+                continue;
+            }
+            let headers = [("accept", "text/html"), ("authorization", bearer.as_str())];
+            let looked = appliance.get(&path, &headers).await;
+            let to_login = looked.status == 303 && looked.location().starts_with("/login");
+            assert!(to_login || looked.status.is_client_error() || name == "LOGOUT", "GET {name}: {}", looked.status);
+            let fields = good_fields("");
+            let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            let sent = appliance.post_form(&path, &fields, &headers).await;
+            let to_login = sent.status == 303 && sent.location().starts_with("/login");
+            assert!(to_login || sent.status.is_client_error(), "POST {name}: {}", sent.status);
+        }
+    }
+    assert_eq!(everything(&appliance), before);
+}
+
+#[tokio::test]
 async fn pages_for_admins_are_for_admins() {
     let (appliance, mut browser) = furnished().await;
     let page = browser.get(&appliance, "/dashboard").await.expect(200);

@@ -58,12 +58,19 @@ const ROWS: &[(&str, &[&str])] = &[
     ),
     (
         "a client sends its secret in the form though only Basic is advertised",
-        &["the_resource_names_the_issuer_that_the_server_metadata_names"],
+        &[
+            "a_client_with_a_secret_may_send_it_either_way_but_not_wrong_and_not_twice",
+            "a_secret_may_come_in_the_header_or_in_the_form",
+            "sdk 1.x: a confidential client registers and signs in with its secret",
+        ],
     ),
     ("a loopback redirect with a random port was refused", &["on_loopback_the_port_and_nothing_else_is_free"]),
     (
-        "a client that prefers private_key_jwt but offers none was refused",
-        &["a_well_known_client_is_known_when_its_document_cannot_be_had"],
+        "a client that prefers private_key_jwt, or offers none beside it, was refused",
+        &[
+            "methods_are_those_that_both_sides_know",
+            "a_client_with_a_key_redeems_with_an_assertion_and_never_twice_with_the_same",
+        ],
     ),
     (
         "one bad redirect in a list broke a good client",
@@ -74,6 +81,18 @@ const ROWS: &[(&str, &[&str])] = &[
         &["a_flood_of_registrations_is_slowed", "registrations_are_bounded_and_never_cost_a_client_its_grant"],
     ),
     ("a secret was handed to every registered client", &["the_answer_echoes_everything_and_can_be_read_again"]),
+    (
+        "a real client could not finish its login",
+        &[
+            "sdk 1.x: discovers, registers, signs in, calls, refreshes, and is refused once revoked",
+            "sdk 2.x ${title}: discovers, registers, signs in, calls, refreshes, and is refused once revoked",
+            "Python SDK: discovers, registers, signs in, calls tools and refreshes",
+            "mcp-remote signs in through the browser and bridges tools (--protocol ${protocol})",
+            "Inspector signs in through the browser flow without a token",
+            "${title}: a client with a metadata document walks the whole way and never registers",
+        ],
+    ),
+    ("a long state or redirect did not fit", &["a_long_state_and_a_long_redirect_come_through"]),
     // Discovery and audience
     (
         "metadata named another issuer than the one that it was fetched from",
@@ -84,7 +103,26 @@ const ROWS: &[(&str, &[&str])] = &[
         &["a_token_request_may_name_the_resource_of_the_grant_only", "one_resource_may_be_named_twice_but_not_two"],
     ),
     ("forwarded headers poisoned links and documents", &["documents_do_not_listen_to_forwarded_headers"]),
-    ("no CORS on discovery, token and registration", &["a_browser_client_may_ask_before_it_posts"]),
+    (
+        "every proxy was trusted as shipped",
+        &["a_proxy_that_was_not_named_is_nobody", "a_stranger_cannot_choose_an_address"],
+    ),
+    (
+        "no CORS on discovery, token and registration",
+        &[
+            "a_browser_client_may_ask_before_it_posts",
+            "a_path_of_a_program_is_refused_in_json_whatever_is_wrong_with_it",
+            "a page on another origin discovers, registers, signs in and calls",
+        ],
+    ),
+    (
+        "OAuth completes, then nothing, and nobody can see why",
+        &[
+            "with_a_token_the_challenge_names_the_error",
+            "the_holder_is_told_which_servers_the_token_is_for",
+            "what_cannot_be_read_is_a_bad_request_and_what_is_not_ours_is_a_bad_token",
+        ],
+    ),
     (
         "a wrong Host was answered (DNS rebinding)",
         &["documents_do_not_listen_to_forwarded_headers", "only_known_hosts_are_answered"],
@@ -92,10 +130,23 @@ const ROWS: &[(&str, &[&str])] = &[
     // Consent
     (
         "the page's policy blocked the redirect after consent",
-        &["the_consent_page_names_who_asks_and_where_the_answer_goes"],
+        &[
+            "the_consent_page_names_who_asks_and_where_the_answer_goes",
+            "the_login_page_on_the_way_to_a_client_lets_its_form_reach_the_client",
+            "approval reaches a listener on ${host} ${javaScript ? \"with\" : \"without\"} JavaScript",
+            "approval leaves for ${title} without breaking the page's policy",
+        ],
     ),
     ("a signed-in browser authorised without being asked", &["looking_at_the_consent_page_changes_nothing"]),
     ("consent was not tied to the browser that gave it", &["another_browser_cannot_answer_for_this_one"]),
+    (
+        "an answer of one authorization server was taken for another's: no iss",
+        &[
+            "an_approval_brings_code_state_and_issuer",
+            "a_denial_brings_an_error_with_state_and_issuer",
+            "errors_after_that_go_to_the_client",
+        ],
+    ),
     (
         "any redirect or client was taken at authorize",
         &[
@@ -124,7 +175,14 @@ const ROWS: &[(&str, &[&str])] = &[
     ),
     (
         "no way on when the browser is on another machine than the client",
-        &["going_back_after_approving_shows_the_address_to_copy"],
+        &[
+            "going_back_after_approving_shows_the_address_to_copy",
+            "with nobody listening, going back shows the callback to copy, and it works",
+        ],
+    ),
+    (
+        "the first redirect that a client without any came with was taken for its own",
+        &["an_address_may_be_left_out_if_there_is_one"],
     ),
     // Codes
     (
@@ -138,7 +196,7 @@ const ROWS: &[(&str, &[&str])] = &[
     ("a code worked twice when redeemed at the same time", &["of_fifty_redemptions_of_one_code_one_succeeds"]),
     (
         "the S256 method was lost on the way to storage",
-        &["the_pkce_challenge_survives_a_restart", "the_verifier_is_always_asked_for"],
+        &["the_pkce_challenge_survives_a_restart", "the_verifier_is_always_asked_for", "only_an_s256_challenge_is_one"],
     ),
     (
         "a thief who replays a used code ended the owner's grant",
@@ -146,6 +204,21 @@ const ROWS: &[(&str, &[&str])] = &[
     ),
     // Tokens
     ("no personal tokens with names beside OAuth", &["a_personal_token_works_for_a_year_and_not_a_day_longer"]),
+    (
+        "a program without a browser could not come in beside those that sign in",
+        &[
+            "a_personal_token_opens_the_server_until_it_is_revoked",
+            "a_client_that_was_allowed_in_gets_in_until_its_connection_is_revoked",
+        ],
+    ),
+    (
+        "no way to end all that a user has given at once",
+        &[
+            "a_connected_app_is_listed_with_its_host_and_revoked",
+            "each_kind_of_revocation_covers_its_tokens_and_no_others",
+        ],
+    ),
+    ("a token was good until a cleaner came", &["a_personal_token_is_good_for_a_year_and_no_day_more"]),
     ("a cap of hours made tokens unusable", &["a_personal_token_works_for_a_year_and_not_a_day_longer"]),
     (
         "a revoked key was still served from a cache",
@@ -158,7 +231,10 @@ const ROWS: &[(&str, &[&str])] = &[
         "a token page without name, dates, last use or state",
         &["last_use_is_seen_at_once_and_survives_a_flush_and_a_restart"],
     ),
-    ("a token made another token", &["a_personal_token_can_never_make_a_token"]),
+    (
+        "a token made another token, or opened a page",
+        &["a_personal_token_can_never_make_a_token", "a_token_opens_no_page"],
+    ),
     (
         "exp and nbf of the wrong type counted as absent; truncated tokens accepted",
         &[
@@ -190,7 +266,22 @@ const ROWS: &[(&str, &[&str])] = &[
         "passwords could be guessed, or a guesser locked the owner out",
         &["wrong_passwords_are_slowed_also_for_the_right_one_and_never_locked_out"],
     ),
-    ("a stranger learned which names exist", &["a_wrong_name_and_a_wrong_password_look_the_same"]),
+    (
+        "attempts were counted apart for each way to write a name, or for each address of one network",
+        &[
+            "wrong_passwords_are_slowed_also_for_the_right_one_and_never_locked_out",
+            "names_that_differ_in_case_are_one_name",
+            "an_ipv6_network_is_one_place",
+        ],
+    ),
+    (
+        "many sign-ins at once took all memory and every core",
+        &["many_who_sign_in_at_once_hold_up_no_call", "the_right_password_and_no_other_is_accepted"],
+    ),
+    (
+        "a stranger learned which names exist",
+        &["a_wrong_name_and_a_wrong_password_look_the_same", "nobody_has_a_readable_hash_that_no_password_opens"],
+    ),
     ("a token could be read again later", &["a_token_is_shown_once_and_works"]),
     ("other sessions outlived a new password", &["a_new_password_ends_the_other_sessions_and_renews_this_one"]),
     ("a member reached the pages of admins", &["pages_for_admins_are_for_admins"]),
@@ -204,6 +295,15 @@ const ROWS: &[(&str, &[&str])] = &[
     (
         "a client URL made the server fetch for anybody",
         &["a_client_document_is_fetched_only_for_somebody_who_is_signed_in"],
+    ),
+    (
+        "strange input made a 500: a bare Bearer, deep nesting, broken encodings",
+        &[
+            "no_route_breaks_on_any_body_or_type",
+            "no_route_breaks_on_any_method_query_or_header",
+            "no_header_and_no_body_makes_a_server_error",
+            "deep_nesting_is_no_danger",
+        ],
     ),
     (
         "connections were kept open without an end, or cut between two requests",
@@ -230,6 +330,9 @@ fn every_row_names_tests_that_exist() {
     let mut known = BTreeSet::new();
     for folder in ["src", "tests/it"] {
         collect(&root.join(folder), &mut known);
+    }
+    for folder in ["tests/interop", "tests/browser"] {
+        collect_scripts(&root.join(folder), &mut known);
     }
     let missing: Vec<_> = ROWS
         .iter()
@@ -258,6 +361,21 @@ fn collect(folder: &Path, known: &mut BTreeSet<String>) {
                     is_test = false;
                 }
             }
+        }
+    }
+}
+
+/// The names of all tests of the scripts in a folder, as they are written there.
+fn collect_scripts(folder: &Path, known: &mut BTreeSet<String>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if !path.to_string_lossy().ends_with(".test.js") {
+            continue;
+        }
+        let source = std::fs::read_to_string(&path).unwrap();
+        for call in source.lines().filter_map(|line| line.trim().strip_prefix("test(")) {
+            let quote = call.chars().next().filter(|quote| ['"', '`'].contains(quote)).expect("a test has a name");
+            known.extend(call[1..].split_once(quote).map(|(name, _)| name.to_owned()));
         }
     }
 }

@@ -1,7 +1,8 @@
 //! How people come in and go out.
 
-use crate::support::{Appliance, Browser};
+use crate::support::{Appliance, Browser, call};
 use keyward::clock::days;
+use std::sync::Arc;
 use std::time::Duration;
 
 const SESSION: &str = "keyward-session";
@@ -64,6 +65,31 @@ async fn wrong_passwords_are_slowed_also_for_the_right_one_and_never_locked_out(
     appliance.advance(Duration::from_secs(3));
     browser.sign_in(&appliance, ADMIN, PASSWORD).await.expect(303);
     browser.get(&appliance, "/dashboard").await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_who_sign_in_at_once_hold_up_no_call() {
+    let appliance = Arc::new(Appliance::with(&[("KEYWARD_LIMITS_RATE_LIMITS", "false")]));
+    let (_, token) = appliance.personal_token("Laptop");
+    let attempts: Vec<_> = (0..30)
+        .map(|_| {
+            let appliance = Arc::clone(&appliance);
+            tokio::spawn(async move { Browser::new().sign_in(&appliance, "nobody", "wrong").await.status.as_u16() })
+        })
+        .collect();
+    // Until the first of them has been answered, the others wait for their turn to be hashed.
+    while !attempts.iter().any(tokio::task::JoinHandle::is_finished) {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    for _ in 0..20 {
+        call(&appliance, &token).await.expect(200);
+    }
+    let waiting = attempts.iter().filter(|attempt| !attempt.is_finished()).count();
+    assert!(waiting > 10, "passwords are hashed two at a time, and calls do not stand in that queue: {waiting}");
+    for attempt in attempts {
+        let status = attempt.await.unwrap();
+        assert!([401, 503].contains(&status), "{status}");
+    }
 }
 
 #[tokio::test]
