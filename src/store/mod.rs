@@ -139,7 +139,7 @@ impl Store {
         if std::thread::current().id() == self.0.writer_id {
             return Err(StoreError::NestedWrite.into());
         }
-        if !self.accepts_writes() {
+        if self.0.shared.has_failed() {
             return Err(StoreError::from(Unavailable::Failed).into());
         }
         let (job, ticket) = writer::job(work);
@@ -147,9 +147,9 @@ impl Store {
         ticket.wait()?
     }
 
-    /// Whether writes have a chance: no disk error so far.
+    /// Whether writes have a chance: no disk error so far, the writer lives, and nobody has closed the store.
     pub fn accepts_writes(&self) -> bool {
-        !self.0.shared.has_failed()
+        !self.0.shared.has_failed() && !self.0.shared.queue.is_closed()
     }
 
     /// What the store has done since it was opened.

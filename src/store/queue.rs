@@ -78,6 +78,11 @@ impl<T> Queue<T> {
         self.emptied.notify_all();
     }
 
+    /// Whether everything is refused.
+    pub(super) fn is_closed(&self) -> bool {
+        self.state().closed
+    }
+
     /// How many wait.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {

@@ -228,3 +228,26 @@ async fn a_long_state_and_a_long_redirect_come_through() {
     let code = crate::support::parameter(&callback, "code").unwrap();
     agent.redeem(&appliance, &code).await.expect(200);
 }
+
+#[tokio::test]
+async fn without_its_store_it_is_not_ready_and_says_so_in_every_form() {
+    let appliance = Appliance::new();
+    let mut browser = Browser::signed_in(&appliance).await;
+    let agent = crate::support::Agent::register(&appliance, "Claude Code").await;
+    let (_, token) = appliance.personal_token("laptop");
+    appliance.get("/readyz", &[]).await.expect(200);
+    appliance.app.close().unwrap();
+
+    appliance.get("/readyz", &[]).await.expect(503);
+    appliance.get("/healthz", &[]).await.expect(200);
+    crate::support::call(&appliance, &token).await.expect(200);
+    crate::support::call(&appliance, "eyJ").await.expect(401);
+    appliance.get("/.well-known/jwks.json", &[]).await.expect(200);
+    let oauth = agent.redeem(&appliance, "kwc_x").await.expect(503);
+    assert_eq!(oauth.json()["error"], "temporarily_unavailable");
+    assert!(!oauth.header("retry-after").is_empty());
+    let body = json!({"redirect_uris": ["https://other.example/cb"], "token_endpoint_auth_method": "none"});
+    appliance.post_json("/register", &body, &[]).await.expect(503).json();
+    let page = browser.get(&appliance, "/dashboard").await.expect(503);
+    assert!(page.body.contains("<h1") && !page.header("retry-after").is_empty(), "{}", page.body);
+}
