@@ -29,6 +29,25 @@ fn a_revocation_survives_kill_9_and_is_known_to_the_first_request() {
 }
 
 #[test]
+fn a_stop_writes_down_what_was_used_last() {
+    let data = tempfile::tempdir().unwrap();
+    let (directory, address) = (data.path().join("keyward"), free_address());
+    let served = Served::start(&directory, address);
+    let mut person = set_up(&served);
+    let (_, token) = make_token(&served, &mut person, "laptop");
+    let last_use = |served: &Served, person: &mut Person| {
+        let list = person.get(served, "/dashboard/api-keys").body;
+        (list.contains("never"), list.contains("127.0.0.1"))
+    };
+    assert_eq!(last_use(&served, &mut person), (true, false));
+    assert_eq!(served.call(&token).status, 200);
+    served.stop();
+
+    let served = Served::start(&directory, address);
+    assert_eq!(last_use(&served, &mut person), (false, true));
+}
+
+#[test]
 fn the_door_to_the_first_account_closes_for_ever() {
     let data = tempfile::tempdir().unwrap();
     let (directory, address) = (data.path().join("keyward"), free_address());
