@@ -143,7 +143,7 @@ impl Gateway {
         }
         let reading = Operation::Call(ToolCall { tool: call.tool.clone(), effect: Effect::ReadOnly });
         if permit(asker, &reading).is_ok() {
-            let heard = tokio::time::timeout(ASK_PATIENCE, self.hear_tools(asker, headers, era)).await;
+            let heard = tokio::time::timeout(ASK_PATIENCE, Box::pin(self.hear_tools(asker, headers, era))).await;
             if heard.is_err() {
                 tracing::warn!(server = server.name.as_str(), "the server did not tell its tools in time");
             }

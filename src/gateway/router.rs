@@ -194,14 +194,15 @@ impl Gateway {
         }
         let Some(ListAsked { era, id, first }) = list else { return response };
         let (app, asker, catalogue) = (Arc::clone(&self.app), asker.clone(), Arc::clone(&self.catalogue));
-        ListFilter { app, asker, era, id, first, catalogue }.filter(response).await
+        Box::pin(ListFilter { app, asker, era, id, first, catalogue }.filter(response)).await
     }
 
-    /// Has a server answer that is not built in.
+    /// Has a server answer that is not built in. What is rare or large is boxed, here and elsewhere on this way, so that a
+    /// request takes little memory.
     pub(super) async fn forward(&self, asker: &Asker, call: Call) -> Response {
         match &asker.server.kind {
             ServerKind::Http(upstream) => self.http.answer(asker, upstream, call).await,
-            ServerKind::Stdio(upstream) => self.stdio.answer(asker, upstream, &call).await,
+            ServerKind::Stdio(upstream) => Box::pin(self.stdio.answer(asker, upstream, &call)).await,
             ServerKind::Builtin | ServerKind::Proxied => Call::refuse(&call.body, &error::no_server()),
         }
     }

@@ -133,6 +133,9 @@ impl ScopeSet {
     /// The scopes that are in both, name by name.
     #[must_use]
     pub fn intersection(&self, other: &Self) -> Self {
+        if self == other {
+            return self.clone();
+        }
         Self(self.iter().filter(|name| other.contains(name)).collect::<Vec<_>>().join(" ").into())
     }
 

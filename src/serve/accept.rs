@@ -6,22 +6,27 @@
 //! [`GRACE`] the rest is cut off.
 
 use crate::serve::activity::{Activity, Answering, Verdict, Watched};
+use crate::serve::opening::{Spoken, recognise};
 use crate::serve::peers::{PeerPlace, Peers};
 use crate::wire::client_address::PeerAddress;
 use crate::wire::limits::Limits;
-use axum::Router;
 use axum::body::Body;
+use axum::extract::Request;
+use axum::response::Response;
 use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::GracefulConnection;
+use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::Sleep;
 use tower::Service;
 
 /// How long requests in flight may take after a stop.
@@ -63,16 +68,18 @@ impl BoundSocket {
 }
 
 /// Accepts connections and serves `router` on them until `stop` is done, then winds up.
-pub async fn serve(
+pub async fn serve<R>(
     listener: TcpListener,
-    router: Router,
+    router: R,
     limits: Limits,
     peers: Arc<Peers>,
     stop: impl Future<Output = ()>,
-) {
+) where
+    R: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
+{
     let places = Arc::new(Semaphore::new(limits.connections));
     let (stopping, watch_stop) = watch::channel(false);
-    let connections = Connections { builder: builder(&limits), router, limits, watch_stop };
+    let connections = Connections { builders: Arc::new(Builders::new(&limits)), router, limits, watch_stop };
     let mut stop = pin!(stop);
     loop {
         let accepted = tokio::select! {
@@ -106,40 +113,46 @@ async fn accept(
     }
 }
 
-fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
-    let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(None)
-        .max_buf_size(limits.header_bytes)
-        .max_headers(100);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .keep_alive_interval(Duration::from_secs(30))
-        .keep_alive_timeout(limits.header_read_timeout)
-        .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
-        .max_concurrent_streams(limits.http2_streams);
-    builder
+/// How each version is spoken.
+struct Builders {
+    http1: http1::Builder,
+    http2: http2::Builder<TokioExecutor>,
 }
 
-struct Connections {
-    builder: auto::Builder<TokioExecutor>,
-    router: Router,
+impl Builders {
+    fn new(limits: &Limits) -> Self {
+        let mut http1 = http1::Builder::new();
+        http1.timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(limits.header_bytes).max_headers(100);
+        let mut http2 = http2::Builder::new(TokioExecutor::new());
+        http2
+            .timer(TokioTimer::new())
+            .keep_alive_interval(Duration::from_secs(30))
+            .keep_alive_timeout(limits.header_read_timeout)
+            .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
+            .max_concurrent_streams(limits.http2_streams);
+        Self { http1, http2 }
+    }
+}
+
+struct Connections<R> {
+    builders: Arc<Builders>,
+    router: R,
     limits: Limits,
     watch_stop: watch::Receiver<bool>,
 }
 
-impl Connections {
+impl<R> Connections<R>
+where
+    R: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
+{
     /// Serves one connection to its end, in its place among the connections.
     fn serve(
         &self,
         stream: TcpStream,
         peer: SocketAddr,
         places: (OwnedSemaphorePermit, PeerPlace),
-    ) -> impl Future<Output = ()> + Send + 'static {
-        let builder = self.builder.clone();
+    ) -> impl Future<Output = ()> + Send + use<R> {
+        let builders = Arc::clone(&self.builders);
         let router = self.router.clone();
         let limits = self.limits;
         let mut watch_stop = self.watch_stop.clone();
@@ -148,6 +161,17 @@ impl Connections {
             // Failure leaves small answers slower, nothing else.
             let _ = stream.set_nodelay(true);
             let activity = Activity::new();
+            let mut look = pin!(tokio::time::sleep(limits.header_read_timeout));
+            let (spoken, stream) = tokio::select! {
+                biased;
+                recognised = recognise(stream) => match recognised {
+                    Ok(recognised) => recognised,
+                    Err(error) => return tracing::debug!(%peer, %error, "the connection ended"),
+                },
+                // There can be no request yet.
+                () = &mut look => return,
+                _ = watch_stop.wait_for(|stopping| *stopping) => return,
+            };
             let service = hyper::service::service_fn({
                 let activity = activity.clone();
                 move |request: hyper::Request<Incoming>| {
@@ -158,34 +182,55 @@ impl Connections {
                     async move { answer.await.map(|answer| answer.map(|body| Answering::new(body, in_flight))) }
                 }
             });
-            let stream = Watched { stream, activity: activity.clone() };
-            let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
-            let mut look = pin!(tokio::time::sleep(limits.header_read_timeout));
-            let mut winding_up = false;
-            loop {
-                tokio::select! {
-                    ended = &mut connection => {
-                        if let Err(error) = ended {
-                            tracing::debug!(%peer, %error, "the connection ended");
+            let stream = TokioIo::new(Watched { stream, activity: activity.clone() });
+            let mut rest = Rest { activity: &activity, limits: &limits, look, watch_stop: &mut watch_stop };
+            let ended = match spoken {
+                Spoken::Http1 => rest.drive(pin!(builders.http1.serve_connection(stream, service))).await,
+                // Larger by far, and rare.
+                Spoken::Http2 => rest.drive(Box::pin(builders.http2.serve_connection(stream, service)).as_mut()).await,
+            };
+            if let Err(error) = ended {
+                tracing::debug!(%peer, %error, "the connection ended");
+            }
+        }
+    }
+}
+
+/// What ends a connection other than its client and itself.
+struct Rest<'a> {
+    activity: &'a Activity,
+    limits: &'a Limits,
+    /// When the activity is judged the next time.
+    look: Pin<&'a mut Sleep>,
+    watch_stop: &'a mut watch::Receiver<bool>,
+}
+
+impl Rest<'_> {
+    /// Lets `connection` work until it ends, by itself or because it has to.
+    async fn drive<C>(&mut self, mut connection: Pin<&mut C>) -> Result<(), C::Error>
+    where
+        C: GracefulConnection,
+    {
+        let mut winding_up = false;
+        loop {
+            tokio::select! {
+                biased;
+                ended = &mut connection => return ended,
+                () = &mut self.look => {
+                    let wait = match self.activity.judge(self.limits) {
+                        Verdict::Wait(wait) => wait,
+                        Verdict::WindUp if !winding_up => {
+                            winding_up = true;
+                            connection.as_mut().graceful_shutdown();
+                            self.limits.header_read_timeout
                         }
-                        return;
-                    }
-                    () = &mut look => {
-                        let wait = match activity.judge(&limits) {
-                            Verdict::Wait(wait) => wait,
-                            Verdict::WindUp if !winding_up => {
-                                winding_up = true;
-                                connection.as_mut().graceful_shutdown();
-                                limits.header_read_timeout
-                            }
-                            Verdict::WindUp | Verdict::Cut => return,
-                        };
-                        look.as_mut().reset(tokio::time::Instant::now() + wait);
-                    }
-                    _ = watch_stop.wait_for(|stopping| *stopping), if !winding_up => {
-                        winding_up = true;
-                        connection.as_mut().graceful_shutdown();
-                    }
+                        Verdict::WindUp | Verdict::Cut => return Ok(()),
+                    };
+                    self.look.as_mut().reset(tokio::time::Instant::now() + wait);
+                }
+                _ = self.watch_stop.wait_for(|stopping| *stopping), if !winding_up => {
+                    winding_up = true;
+                    connection.as_mut().graceful_shutdown();
                 }
             }
         }
@@ -196,8 +241,8 @@ impl Connections {
 mod tests {
     use super::*;
     use crate::wire::client_address::TrustedProxies;
-    use axum::Extension;
     use axum::routing::get;
+    use axum::{Extension, Router};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::sync::{Notify, oneshot};
     use tokio::task::JoinHandle;

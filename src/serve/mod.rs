@@ -8,6 +8,7 @@ pub mod accept;
 mod activity;
 mod error;
 mod health;
+mod opening;
 pub mod peers;
 mod stop;
 
@@ -29,7 +30,7 @@ use crate::web;
 use crate::web::state::WebState;
 use crate::wire::blocking;
 use crate::wire::document_fetch::DocumentFetcher;
-use crate::wire::entry::EntryLayer;
+use crate::wire::entry::{EntryLayer, EntryService};
 use crate::wire::limits::answer_in_time;
 use accept::BoundSocket;
 use axum::Router;
@@ -39,6 +40,7 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use tower::Layer as _;
 
 /// Threads for what blocks beyond the operations and hashes of requests: upkeep, name resolution.
 const FURTHER_THREADS: usize = 8;
@@ -179,8 +181,11 @@ fn open_app(config: &Config, store: Store, master: MasterSecret) -> Result<App, 
     })?)
 }
 
+/// The routes, with what happens to every request around them all: around each it would cost a box and a copy more.
+pub type Routes = EntryService<Router>;
+
 /// Every route of the appliance, for whoever lets go of it without stopping; `clock` dates the ids of requests.
-pub fn router(app: &Arc<App>, config: &Config, clock: Arc<dyn Clock>) -> Result<Router, ServeError> {
+pub fn router(app: &Arc<App>, config: &Config, clock: Arc<dyn Clock>) -> Result<Routes, ServeError> {
     let children = StdioServers::new(Arc::clone(app), config.stdio.clone());
     routes(app, config, clock, children, OpenStreams::new(Arc::clone(app)))
 }
@@ -192,7 +197,7 @@ pub fn routes(
     clock: Arc<dyn Clock>,
     children: StdioServers,
     streams: OpenStreams,
-) -> Result<Router, ServeError> {
+) -> Result<Routes, ServeError> {
     let client_documents = config.documents.live || config.documents.built_in;
     let documents = Arc::new(DocumentFetcher::new(config.documents.clone())?);
     let state = WebState::new(Arc::clone(app), documents, client_documents, config.limits);
@@ -201,8 +206,8 @@ pub fn routes(
     let (hosts, origins) = (config.hosts.clone(), config.origins.clone());
     let options = GatewayOptions { hosts, origins, max_body: config.limits.mcp_body };
     let servers = gateway::router(app, options, children, streams, web::connect::page);
-    let routes = health::router(app).merge(servers).merge(web);
-    Ok(routes.layer(EntryLayer::new(clock, app.entropy(), config.trusted_proxies.clone())))
+    let routes = health::router(app).merge(servers).merge(web).with_state(());
+    Ok(EntryLayer::new(clock, app.entropy(), config.trusted_proxies.clone()).layer(routes))
 }
 
 /// Serves with the data on disk until a signal: the command `keyward serve`.

@@ -1,7 +1,6 @@
 //! The whole appliance without a socket: the real router and configuration over redb in memory, with a clock that moves and
 //! randomness that repeats.
 
-use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
@@ -19,9 +18,9 @@ use keyward::gateway::stdio::{StdioOptions, StdioServers};
 use keyward::id::{TokenId, UserId};
 use keyward::oauth::scope::ScopeSet;
 use keyward::secret::MasterSecret;
-use keyward::serve;
 use keyward::serve::accept::{self, BoundSocket};
 use keyward::serve::peers::Peers;
+use keyward::serve::{self, Routes};
 use keyward::store::tables::{USER_NAMES, USERS};
 use keyward::store::{Store, StoreError};
 use keyward::wire::client_address::TrustedProxies;
@@ -48,7 +47,7 @@ pub struct Appliance {
     pub admin: User,
     /// The servers that are programs.
     pub children: StdioServers,
-    router: Router,
+    router: Routes,
     store: Store,
     master: MasterSecret,
     entropy: Arc<dyn Entropy>,
@@ -300,7 +299,7 @@ fn start(
     entropy: &Arc<dyn Entropy>,
     clock: &Arc<ManualClock>,
     variables: &[(String, String)],
-) -> (Arc<App>, StdioServers, Router) {
+) -> (Arc<App>, StdioServers, Routes) {
     let loaded = load(Given { variables: variables.to_vec(), ..Given::default() }).unwrap();
     let config = Config::new(loaded, "127.0.0.1:8080".parse().unwrap()).unwrap();
     let app = App::open(Parts {
