@@ -443,15 +443,19 @@ async fn an_assertion_can_be_checked_with_the_published_keys_and_is_no_token_her
 }
 
 #[tokio::test]
-async fn two_hundred_streams_that_are_dropped_leave_nothing_behind() {
+async fn a_thousand_sessions_opened_and_dropped_leave_nothing_behind() {
     let story = Story::new();
     let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    let initialize = json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {
+        "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "x", "version": "1"}}});
     assert_eq!(story.echo("warm").await.0, 200);
     let before = tasks();
-    for round in 0..4 {
+    for round in 0..20 {
         let mut streams = Vec::new();
         for _ in 0..50 {
-            streams.push(story.wire.call(FILES, "steps", json!({"count": 1000})).await.expect(200));
+            let begun = story.wire.post(FILES, &initialize, &[]).await.expect(200);
+            let session = [("mcp-session-id", begun.header("mcp-session-id"))];
+            streams.push(story.wire.send(Method::GET, FILES, &session, String::new()).await.expect(200));
         }
         assert_eq!(story.upstream.open(), 50, "round {round}");
         drop(streams);
@@ -459,7 +463,7 @@ async fn two_hundred_streams_that_are_dropped_leave_nothing_behind() {
     }
     for _ in 0..1000 {
         if tasks() <= before {
-            return;
+            return println!("1,000 sessions: {before} tasks before, {} after", tasks());
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }

@@ -4,7 +4,7 @@
 //! redirect, which would send it to sign in again or elsewhere. The reason stands in the log only: it may name inner
 //! addresses.
 
-use super::client::ConnectTimeout;
+use super::client::Unanswered;
 use super::link::Unsendable;
 use crate::access::GuardedServer;
 use crate::mcp::RpcError;
@@ -22,8 +22,8 @@ pub(super) enum Failure {
     #[error("cannot connect: {0}")]
     Connect(String),
     /// There is no connection in time.
-    #[error(transparent)]
-    ConnectTimeout(ConnectTimeout),
+    #[error("no connection within {} seconds", .0.as_secs())]
+    ConnectTimeout(Duration),
     /// It hung up, or spoke no HTTP, before the head of its answer was there.
     #[error("no answer: {0}")]
     Broken(String),
@@ -49,13 +49,12 @@ pub(super) enum Failure {
 
 impl Failure {
     /// What an exchange failed with before there was a head.
-    pub(super) fn of(error: &hyper_util::client::legacy::Error) -> Self {
-        let mut causes = std::iter::successors(Some(error as &(dyn Error + 'static)), |cause| (*cause).source());
-        if let Some(timeout) = causes.find_map(|cause| cause.downcast_ref::<ConnectTimeout>()) {
-            return Self::ConnectTimeout(*timeout);
+    pub(super) fn of(unanswered: &Unanswered) -> Self {
+        match unanswered {
+            Unanswered::Connect(error) => Self::Connect(with_causes(error.as_ref())),
+            Unanswered::ConnectTimeout(limit) => Self::ConnectTimeout(*limit),
+            Unanswered::Broken(error) => Self::Broken(with_causes(error)),
         }
-        let text = with_causes(error);
-        if error.is_connect() { Self::Connect(text) } else { Self::Broken(text) }
     }
 
     /// Writes it down, with the server's name.

@@ -111,7 +111,7 @@ impl HttpUpstreams {
         }
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = method;
-        *request.uri_mut() = link.uri.clone();
+        *request.uri_mut() = link.target.clone();
         *request.headers_mut() = headers;
         Ok(request)
     }

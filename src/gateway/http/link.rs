@@ -16,8 +16,8 @@ use std::sync::Arc;
 pub(super) struct Link {
     /// The version of the server that it belongs to.
     server: Arc<GuardedServer>,
-    /// Where requests go.
-    pub(super) uri: Uri,
+    /// What requests ask for, in origin form (RFC 9112 §3.2.1).
+    pub(super) target: Uri,
     /// `Host` of requests.
     pub(super) host: HeaderValue,
     /// The credential that requests carry.
@@ -59,9 +59,18 @@ impl Link {
                 UpstreamCredential::PerUser(_) => Ok(LinkCredential::PerUser),
             }
         });
-        let client = connector.client(upstream.timeouts.connect);
+        let target = uri.path_and_query().map_or(Uri::from_static("/"), |target| Uri::from(target.clone()));
+        let client = connector.client(uri, upstream.timeouts.connect);
         let (server, credential) = (Arc::clone(server), credential.transpose()?);
-        Ok(Self { server, uri, host, credential, assertion: upstream.assertion, timeouts: upstream.timeouts, client })
+        Ok(Self {
+            server,
+            target,
+            host,
+            credential,
+            assertion: upstream.assertion,
+            timeouts: upstream.timeouts,
+            client,
+        })
     }
 }
 
@@ -138,7 +147,10 @@ mod tests {
         let before = directory(&["files", "mail"]);
         let files = link(&links, &before, "files");
         let mail = link(&links, &before, "mail");
-        assert_eq!((files.host.to_str().unwrap(), files.uri.path()), ("127.0.0.1:9000", "/mcp"));
+        assert_eq!(
+            (files.host.to_str().unwrap(), files.target.to_string().as_str()),
+            ("127.0.0.1:9000", "/mcp?tenant=7")
+        );
         let Some(LinkCredential::Fixed(name, value)) = &files.credential else { panic!("a credential") };
         assert!(name == "x-key" && value.is_sensitive());
         assert!(Arc::ptr_eq(&files, &link(&links, &before, "files")));

@@ -2,6 +2,7 @@
 //!
 //! | File | Question |
 //! | --- | --- |
+//! | `pool` | Which connections are free? |
 //! | `client` | Over which connections? |
 //! | `link` | What is known about an upstream before a call comes? |
 //! | `headers` | Which headers go on, and which come back? |
@@ -20,6 +21,7 @@ mod forward;
 mod headers;
 pub(super) mod identity;
 mod link;
+mod pool;
 mod revision;
 mod stream;
 

@@ -6,11 +6,11 @@
 //! For that, and only for that, an answer is read before it goes on: one with status 400 and JSON, which is short.
 
 use super::error::Failure;
+use super::pool::Answer;
 use crate::mcp::{LEGACY, MODERN, RpcError};
 use axum::body::Bytes;
 use axum::http::StatusCode;
 use http_body_util::{BodyExt as _, Limited};
-use hyper::body::Incoming;
 use serde::Deserialize;
 use serde_json::json;
 use std::time::Duration;
@@ -30,7 +30,7 @@ pub(super) enum Retold {
 }
 
 /// Reads a refusal, part by part within `idle` each, and retells it.
-pub(super) async fn retell(body: Incoming, idle: Duration) -> Result<Retold, Failure> {
+pub(super) async fn retell(body: Answer, idle: Duration) -> Result<Retold, Failure> {
     let unreadable = || Failure::Unreadable(StatusCode::BAD_REQUEST);
     let read = tokio::time::timeout(idle, Limited::new(body, MAX_REFUSAL).collect()).await;
     let bytes = read.map_err(|_| unreadable())?.map_err(|_| unreadable())?.to_bytes();

@@ -5,11 +5,12 @@
 //! dropped, and with it the connection to the upstream.
 
 use super::error::with_causes;
+use super::pool::Answer;
 use crate::access::ServerName;
 use crate::id::RequestId;
 use crate::wire::request_context;
 use axum::body::Bytes;
-use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::body::{Body, Frame, SizeHint};
 use std::future::Future as _;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -18,7 +19,7 @@ use tokio::time::Sleep;
 
 /// The body of an upstream's answer on its way to the client.
 pub(super) struct AnswerStream {
-    inner: Incoming,
+    inner: Answer,
     idle: Duration,
     /// Made when the stream has to wait for the first time: most answers are there at once.
     patience: Option<Pin<Box<Sleep>>>,
@@ -41,7 +42,7 @@ pub(super) enum Interrupted {
 
 impl AnswerStream {
     /// The answer `inner` of `server`, which may pause for `idle`.
-    pub(super) fn new(inner: Incoming, idle: Duration, server: ServerName) -> Self {
+    pub(super) fn new(inner: Answer, idle: Duration, server: ServerName) -> Self {
         let request = request_context::current().map(|context| context.id);
         Self { inner, idle, patience: None, waiting: false, server, request }
     }
