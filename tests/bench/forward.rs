@@ -2,7 +2,7 @@
 //! of axum and hyper's client, which knows nothing of MCP and of tokens, both to the same trivial upstream.
 
 use crate::load::{self, Call};
-use crate::process::Server;
+use crate::process::{Server, free_port};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -16,6 +16,7 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::json;
 use std::env;
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -31,6 +32,8 @@ pub struct Chain {
     pub direct_call: Call,
     pub bare_call: Call,
     pub keyward_call: Call,
+    /// Where there is an nginx.
+    pub nginx: Option<(Server, Call)>,
     _config: TempDir,
 }
 
@@ -49,11 +52,33 @@ impl Chain {
         let token = keyward.ready()["personal_token"].as_str().unwrap().to_owned();
         let [direct_call, bare_call] = [&upstream, &bare].map(|server| Call::post(server.port(), "/mcp", CALL, None));
         let keyward_call = Call::post(keyward.port(), "/mcp/up", CALL, Some(&token));
-        let chain = Self { _upstream: upstream, bare, keyward, direct_call, bare_call, keyward_call, _config: config };
+        let nginx = nginx(upstream.port(), config.path());
+        let chain =
+            Self { _upstream: upstream, bare, keyward, direct_call, bare_call, keyward_call, nginx, _config: config };
         let bodies = [&chain.direct_call, &chain.bare_call, &chain.keyward_call].map(|call| load::once(call).body);
         assert!(bodies[0] == bodies[1] && bodies[1] == bodies[2], "{bodies:?}");
         chain
     }
+}
+
+/// nginx before the server at `port`: one process without a log, with connections that are kept.
+fn nginx(port: u16, folder: &Path) -> Option<(Server, Call)> {
+    let program = ["/usr/sbin/nginx", "/usr/bin/nginx"].map(Path::new).into_iter().find(|path| path.exists())?;
+    let own = free_port();
+    let kept = "keepalive_requests 100000000; ";
+    let file = folder.join("nginx.conf");
+    let text = format!(
+        "daemon off; master_process off; error_log /dev/null; pid {folder}/pid; events {{}}\n\
+         http {{ access_log off; {kept} client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;\n\
+         fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;\n\
+         upstream up {{ server 127.0.0.1:{port}; keepalive 64; {kept} }}\n\
+         server {{ listen 127.0.0.1:{own}; location / {{\n\
+         proxy_pass http://up; proxy_http_version 1.1; proxy_set_header Connection \"\"; }} }} }}\n",
+        folder = folder.display(),
+    );
+    fs::write(&file, text).unwrap();
+    let arguments = ["-c", file.to_str().unwrap(), "-p", folder.to_str().unwrap()].map(str::to_owned);
+    Some((Server::foreign(program, &arguments, own), Call::post(own, "/mcp", CALL, None)))
 }
 
 /// Half of the calls took no longer than this.

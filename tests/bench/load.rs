@@ -6,19 +6,28 @@
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpStream};
 use std::ops::Range;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 const CONNECTIONS: u32 = 32;
 
+/// The id of a request that is to have another one each time ([`Call::numbered`]).
+pub const NUMBER: &str = "1000000000";
+
 /// A request to a port of this machine.
+#[derive(Clone)]
 pub struct Call {
     port: u16,
     bytes: Vec<u8>,
+    /// Where the id lies.
+    number: Option<usize>,
 }
 
 /// What came back.
 pub struct Answer {
     pub status: u16,
+    pub head: String,
+    /// As it came: with the lengths of its parts if it is chunked.
     pub body: String,
 }
 
@@ -38,7 +47,30 @@ impl Call {
              MCP-Protocol-Version: 2025-06-18\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
         );
-        Self { port, bytes: request.into_bytes() }
+        Self { port, bytes: request.into_bytes(), number: None }
+    }
+
+    /// The same in a session of the protocol's older kind.
+    pub fn in_session(mut self, session: &str) -> Self {
+        let place = find(&self.bytes, b"Content-Length").unwrap();
+        self.bytes.splice(place..place, format!("Mcp-Session-Id: {session}\r\n").into_bytes());
+        self
+    }
+
+    /// The same with another id each time, in the place of [`NUMBER`].
+    pub fn numbered(mut self) -> Self {
+        self.number = find(&self.bytes, NUMBER.as_bytes());
+        assert!(self.number.is_some());
+        self
+    }
+}
+
+impl Answer {
+    /// A header's value; empty if it is not there.
+    pub fn header(&self, name: &str) -> &str {
+        let lines = self.head.lines().filter_map(|line| line.split_once(':'));
+        let mut named = lines.filter(|(is, _)| is.eq_ignore_ascii_case(name));
+        named.next().map_or("", |(_, value)| value.trim())
     }
 }
 
@@ -48,7 +80,9 @@ pub fn once(call: &Call) -> Answer {
     connection.send();
     loop {
         if let Some((status, range)) = connection.answered() {
-            return Answer { status, body: String::from_utf8(connection.buffer[range].to_vec()).unwrap() };
+            let [head, body] = [&connection.buffer[..range.start], &connection.buffer[range]]
+                .map(|part| String::from_utf8(part.to_vec()).unwrap());
+            return Answer { status, head, body };
         }
     }
 }
@@ -57,7 +91,7 @@ pub fn once(call: &Call) -> Answer {
 pub fn run(call: &Call, count: u32) -> Duration {
     let expected = once(call).status;
     let began = Instant::now();
-    let mut connections: Vec<Connection<'_>> = (0..CONNECTIONS).map(|_| Connection::open(call)).collect();
+    let mut connections: Vec<Connection> = (0..CONNECTIONS).map(|_| Connection::open(call)).collect();
     connections.iter_mut().for_each(Connection::send);
     let (mut sent, mut answered) = (CONNECTIONS, 0);
     while answered < count {
@@ -88,24 +122,29 @@ pub fn times(call: &Call, count: usize) -> Vec<Duration> {
 }
 
 /// One connection, which never waits.
-struct Connection<'a> {
+struct Connection {
     stream: TcpStream,
-    request: &'a [u8],
+    call: Call,
     buffer: Vec<u8>,
 }
 
-impl<'a> Connection<'a> {
-    fn open(call: &'a Call) -> Self {
+impl Connection {
+    fn open(call: &Call) -> Self {
         let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, call.port)).unwrap();
         stream.set_nodelay(true).unwrap();
         stream.set_nonblocking(true).unwrap();
-        Self { stream, request: &call.bytes, buffer: Vec::with_capacity(8192) }
+        Self { stream, call: call.clone(), buffer: Vec::with_capacity(8192) }
     }
 
     /// Sends the request, which is smaller than any socket's buffer.
     fn send(&mut self) {
+        static LAST: AtomicU32 = AtomicU32::new(1_000_000_000);
         self.buffer.clear();
-        assert_eq!(self.stream.write(self.request).unwrap(), self.request.len());
+        if let Some(place) = self.call.number {
+            let number = (LAST.fetch_add(1, Ordering::Relaxed) + 1).to_string();
+            self.call.bytes[place..place + NUMBER.len()].copy_from_slice(number.as_bytes());
+        }
+        assert_eq!(self.stream.write(&self.call.bytes).unwrap(), self.call.bytes.len());
     }
 
     /// The status, and where the body lies in the buffer, if the answer is there.
@@ -118,7 +157,12 @@ impl<'a> Connection<'a> {
             Err(error) => panic!("{error}"),
         }
         let head = find(&self.buffer, b"\r\n\r\n")? + 4;
-        let end = head + content_length(&self.buffer[..head]);
+        let end = match content_length(&self.buffer[..head]) {
+            Some(length) => head + length,
+            // The last part of a chunked answer is empty (RFC 9112 §7.1).
+            None if self.buffer.ends_with(b"\r\n0\r\n\r\n") => self.buffer.len(),
+            None => return None,
+        };
         if self.buffer.len() < end {
             return None;
         }
@@ -127,10 +171,11 @@ impl<'a> Connection<'a> {
     }
 }
 
-fn content_length(head: &[u8]) -> usize {
-    let start = find(head, b"content-length: ").unwrap() + b"content-length: ".len();
+fn content_length(head: &[u8]) -> Option<usize> {
+    let place = |name: &[u8]| Some(find(head, name)? + name.len());
+    let start = place(b"content-length: ").or_else(|| place(b"Content-Length: "))?;
     let digits = head[start..].iter().take_while(|byte| byte.is_ascii_digit());
-    digits.fold(0, |number, digit| number * 10 + usize::from(digit - b'0'))
+    Some(digits.fold(0, |number, digit| number * 10 + usize::from(digit - b'0')))
 }
 
 fn find(text: &[u8], part: &[u8]) -> Option<usize> {

@@ -3,7 +3,7 @@
 //! Absolute figures belong to the machine; ratios carry over. What is compared is measured in turn, in rounds, and the
 //! median counts. CPU is user + system time of the server's process, so other work on the machine disturbs it little. Nothing
 //! here fails for being slow: the table says `misses`, a person decides. `cargo bench -- tokens` measures one part alone;
-//! the parts are `start`, `tokens`, `requests` and `forward`. `KEYWARD_BENCH_REQUESTS` sets the requests of a round.
+//! the parts are `start`, `tokens`, `requests`, `forward`, `streams` and `stdio`. `KEYWARD_BENCH_REQUESTS` sets the requests of a round.
 
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot go on is none")]
 #![expect(clippy::print_stdout, reason = "the table is the point")]
@@ -14,6 +14,8 @@ mod floor;
 mod forward;
 mod load;
 mod process;
+mod stdio;
+mod streams;
 
 use load::Call;
 use process::Server;
@@ -31,10 +33,19 @@ fn main() {
     match chosen.as_slice() {
         [word] if word == "floor" => return floor::serve(),
         [word] if word == "proxy" => return forward::serve(),
+        [word] if word == "upstream" => return streams::serve(),
+        [word] if word == "program" => return stdio::program(),
         _ => {}
     }
     println!("{:<66} {:>10} {:>12}", "", "wanted", "measured");
-    let parts = [("start", start_and_memory as fn()), ("tokens", tokens), ("requests", requests), ("forward", forward)];
+    let parts = [
+        ("start", start_and_memory as fn()),
+        ("tokens", tokens),
+        ("requests", requests),
+        ("forward", forward),
+        ("streams", streams),
+        ("stdio", stdio),
+    ];
     for (name, measure) in parts {
         if chosen.is_empty() || chosen.iter().any(|word| word == name) {
             measure();
@@ -131,19 +142,71 @@ fn forward() {
     note("tools/call through to an HTTP upstream: CPU a request, us", call_cpu);
     note("  requests a second", call_rate);
     row("  of the bare proxy", "<= 2.00 x", call_cpu / bare_cpu, call_cpu / bare_cpu <= 2.0);
+    match &chain.nginx {
+        Some((nginx, call)) => {
+            let ([nginx_cpu, call_cpu], [nginx_rate, _]) =
+                compare([(nginx, call), (&chain.keyward, &chain.keyward_call)]);
+            note("nginx proxying, no authentication: CPU a request, us", nginx_cpu);
+            note("  requests a second", nginx_rate);
+            note("  Keyward of that, x", call_cpu / nginx_cpu);
+        }
+        None => println!("nginx proxying, no authentication: not measured, there is no nginx"),
+    }
 
     let (mut direct, mut bare, mut through) = (Vec::new(), Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
-        direct.push(forward::half_way(&chain.direct_call, 2_000));
-        bare.push(forward::half_way(&chain.bare_call, 2_000));
-        through.push(forward::half_way(&chain.keyward_call, 2_000));
+    for _ in 0..4 * ROUNDS {
+        direct.push(forward::half_way(&chain.direct_call, 1_000));
+        bare.push(forward::half_way(&chain.bare_call, 1_000));
+        through.push(forward::half_way(&chain.keyward_call, 1_000));
     }
+    let added = median(through.iter().zip(&direct).map(|(through, direct)| through.saturating_sub(*direct)));
     let [direct, bare, through] = [direct, bare, through].map(median).map(micros);
     note("latency at one client, straight to the upstream: p50, us", direct);
     note("  through the bare proxy", bare);
     note("  through Keyward", through);
-    row("  added by Keyward, us", "<= 100", through - direct, through - direct <= 100.0);
+    row("  added by Keyward, us", "<= 100", micros(added), micros(added) <= 100.0);
     note("resident memory after these requests, MB", chain.keyward.resident_mb());
+}
+
+fn streams() {
+    let streaming = streams::Streaming::start();
+    let held = streaming.open();
+    row("1,000 open streams to an HTTP upstream: memory of each, kB", "< 30", held.kilobytes, held.kilobytes < 30.0);
+    #[expect(clippy::cast_precision_loss, reason = "a small number")]
+    let descriptors = held.descriptors as f64;
+    row("  descriptors left when all were dropped", "0", descriptors, descriptors <= 0.0);
+    let again = streaming.open();
+    row("  memory left when all were dropped a second time, MB", "< 1", again.kept, again.kept < 1.0);
+    let events = streaming.events();
+    row("20 streams of 1,000 events: memory at most, MB more", "< 1", events.peak, events.peak < 1.0);
+    let answers = streaming.answers();
+    row("20 answers of 10 MB: memory at most, MB more", "< 2", answers.peak, answers.peak < 2.0);
+    let requests = streaming.requests();
+    note("20 requests of 10 MB, each read whole to be decided about: at most, MB more", requests.peak);
+    row("  memory left afterwards, MB", "< 2", requests.kept, requests.kept < 2.0);
+}
+
+fn stdio() {
+    let count = count() / 20;
+    let (keyward, peers) = (stdio::keyward(), stdio::peers());
+    let (mut times, mut peer_times) = (Vec::new(), vec![Vec::new(); peers.len()]);
+    for _ in 0..ROUNDS {
+        times.push(load::run(&keyward.call, count));
+        for (times, peer) in peer_times.iter_mut().zip(&peers) {
+            times.push(load::run(&peer.call, count));
+        }
+    }
+    let rate = |times: Vec<Duration>| f64::from(count) / median(times).as_secs_f64();
+    let ours = rate(times);
+    note("tools/call to a program on pipes: requests a second", ours);
+    for (times, peer) in peer_times.into_iter().zip(&peers) {
+        let theirs = rate(times);
+        note(&format!("  through npm's {}, no authentication", peer.name), theirs);
+        row("    Keyward of that", ">= 5.00 x", ours / theirs, ours / theirs >= 5.0);
+    }
+    if peers.len() < 2 {
+        println!("  npm's mcp-proxy and supergateway: not measured; npm ci --prefix tests/bench/peers installs them");
+    }
 }
 
 fn row(what: &str, wanted: &str, measured: f64, meets: bool) {

@@ -4,6 +4,7 @@ use serde_json::Value;
 use std::env;
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -58,6 +59,27 @@ impl Server {
         Self::start(command, "{")
     }
 
+    /// The upstream of [`crate::streams`].
+    pub fn streaming_upstream() -> Self {
+        let mut command = on_one_core(&env::current_exe().unwrap());
+        command.arg("upstream");
+        Self::start(command, "{")
+    }
+
+    /// Another program that listens on `port` some time after it has started.
+    pub fn foreign(program: &Path, arguments: &[String], port: u16) -> Self {
+        let mut command = on_one_core(program);
+        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        let began = Instant::now();
+        let mut child = command.spawn().unwrap();
+        while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
+            assert!(began.elapsed() < Duration::from_secs(30), "{} does not listen", program.display());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let line = format!("{{\"url\":\"http://127.0.0.1:{port}\"}}");
+        Self { stdin: child.stdin.take(), child, line, started_in: began.elapsed() }
+    }
+
     fn start(mut command: Command, ready: &str) -> Self {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let began = Instant::now();
@@ -93,6 +115,23 @@ impl Server {
         pages * PAGE / 1e6
     }
 
+    /// The most memory that was ever resident since [`Server::forget_peak`], in millions of bytes.
+    pub fn peak_mb(&self) -> f64 {
+        let status = self.proc("status");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<f64>().unwrap() * 1024.0 / 1e6
+    }
+
+    /// Counts the peak from now on (proc(5), `clear_refs`).
+    pub fn forget_peak(&self) {
+        fs::write(format!("/proc/{}/clear_refs", self.child.id()), "5").unwrap();
+    }
+
+    /// How many descriptors it has open.
+    pub fn descriptors(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap().count()
+    }
+
     fn proc(&self, file: &str) -> String {
         fs::read_to_string(format!("/proc/{}/{file}", self.child.id())).unwrap()
     }
@@ -109,6 +148,11 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// A port that nobody listens on.
+pub fn free_port() -> u16 {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
 }
 
 fn keyward() -> Command {
