@@ -7,6 +7,7 @@ use axum::body::{Body, Bytes};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use std::error::Error;
 use std::time::Duration;
 
 /// Longest time a body may take to arrive.
@@ -50,12 +51,28 @@ async fn read_within(headers: &HeaderMap, body: Body, limit: usize, patience: Du
     if claimed.is_some_and(|length| length > limit as u64) {
         return Err(BodyProblem::TooLarge { limit });
     }
-    match tokio::time::timeout(patience, Limited::new(body, limit).collect()).await {
-        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+    match tokio::time::timeout(patience, whole(Limited::new(body, limit))).await {
+        Ok(Ok(whole)) => Ok(whole),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(BodyProblem::TooLarge { limit }),
         Ok(Err(_)) => Err(BodyProblem::Broken),
         Err(_) => Err(BodyProblem::TooSlow),
     }
+}
+
+/// All parts in one. The first is often the only one, and is not copied; what is copied is in memory once.
+async fn whole(mut body: Limited<Body>) -> Result<Bytes, Box<dyn Error + Send + Sync>> {
+    let (mut first, mut all) = (Bytes::new(), Vec::new());
+    while let Some(frame) = body.frame().await {
+        // Trailers mean nothing here.
+        let Ok(part) = frame?.into_data() else { continue };
+        if first.is_empty() && all.is_empty() {
+            first = part;
+        } else {
+            all.extend_from_slice(&std::mem::take(&mut first));
+            all.extend_from_slice(&part);
+        }
+    }
+    Ok(if all.is_empty() { first } else { all.into() })
 }
 
 /// Says it is JSON: `application/json` or `application/*+json` (RFC 6839 §3.1), parameters ignored.
@@ -78,9 +95,25 @@ fn media_type(headers: &HeaderMap) -> Option<String> {
 mod tests {
     use super::*;
     use axum::http::HeaderValue;
+    use hyper::body::Frame;
+    use std::collections::VecDeque;
+    use std::convert::Infallible;
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
 
     fn with(name: axum::http::HeaderName, value: &'static str) -> HeaderMap {
         HeaderMap::from_iter([(name, HeaderValue::from_static(value))])
+    }
+
+    /// A body that comes in parts.
+    struct Parts(VecDeque<Frame<Bytes>>);
+
+    impl hyper::body::Body for Parts {
+        type Data = Bytes;
+        type Error = Infallible;
+        fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            Poll::Ready(self.0.pop_front().map(Ok))
+        }
     }
 
     #[tokio::test]
@@ -91,6 +124,17 @@ mod tests {
         assert_eq!(read(&none, Body::from("12345"), 4).await, Err(large));
         assert_eq!(read(&with(CONTENT_LENGTH, "5"), Body::from("1"), 4).await, Err(large));
         assert_eq!(large.status(), 413);
+
+        let parts = |parts: &'static [&'static str]| {
+            let sent = parts.iter().map(|part| Frame::data(Bytes::from_static(part.as_bytes())));
+            let trailers = Frame::trailers(HeaderMap::new());
+            let frames: VecDeque<_> = sent.chain([trailers]).collect();
+            Body::new(Parts(frames))
+        };
+        assert_eq!(read(&none, parts(&["1", "", "23", "4"]), 4).await.unwrap(), "1234");
+        assert_eq!(read(&none, parts(&["", "12"]), 4).await.unwrap(), "12");
+        assert_eq!(read(&none, parts(&[]), 4).await.unwrap(), "");
+        assert_eq!(read(&none, parts(&["12", "34", "5"]), 4).await, Err(large));
     }
 
     #[tokio::test]
@@ -98,12 +142,9 @@ mod tests {
         struct Never;
         impl hyper::body::Body for Never {
             type Data = Bytes;
-            type Error = std::convert::Infallible;
-            fn poll_frame(
-                self: std::pin::Pin<&mut Self>,
-                _: &mut std::task::Context<'_>,
-            ) -> std::task::Poll<Option<Result<hyper::body::Frame<Bytes>, Self::Error>>> {
-                std::task::Poll::Pending
+            type Error = Infallible;
+            fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+                Poll::Pending
             }
         }
         let problem = read_within(&HeaderMap::new(), Body::new(Never), 4, Duration::from_millis(5)).await;
