@@ -1,7 +1,7 @@
 //! How is state kept in the hands of others? Sealed: PASETO v4.local, which only this installation opens.
 //!
 //! The [`Purpose`] is PASETO's implicit assertion, so that one sealed value never stands in for another. Cookies, form
-//! state and the private halves of signing keys go through here. Expiry is in the payload, checked by [`Sealer::open`].
+//! state, the private halves of signing keys and users' keys for upstreams go through here. Expiry is in the payload, checked by [`Sealer::open`].
 
 use crate::clock::Timestamp;
 use crate::secret::MasterSecret;
@@ -27,6 +27,8 @@ pub enum Purpose {
     Callback,
     /// The private half of a signing key, in the store.
     SigningKey,
+    /// A user's key for an upstream, in the store.
+    UpstreamKey,
     /// A place in a long list.
     Cursor,
 }
@@ -40,6 +42,7 @@ impl Purpose {
             Self::Consent => "keyward/consent/1",
             Self::Callback => "keyward/callback/1",
             Self::SigningKey => "keyward/signing-key/1",
+            Self::UpstreamKey => "keyward/upstream-key/1",
             Self::Cursor => "keyward/cursor/1",
         }
     }

@@ -4,6 +4,7 @@
 //! Input: a byte that picks the type, and the bytes of a record.
 #![cfg_attr(fuzzing, no_main)]
 
+use keyward::access::SealedUpstreamKey;
 use keyward::account::personal_token::PersonalToken;
 use keyward::account::session::Session;
 use keyward::account::usage::LastUse;
@@ -36,6 +37,7 @@ keyward_fuzz::target!(|data| {
         b'j' => record::<RevocationEntry>(bytes),
         b'k' => record::<Meta>(bytes),
         b'l' => record::<SetUp>(bytes),
+        b'o' => record::<SealedUpstreamKey>(bytes),
         b'm' => record::<u64>(bytes),
         b'n' => record::<String>(bytes),
         b'A' => key::<(UserId, String)>(bytes),

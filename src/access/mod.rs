@@ -10,6 +10,8 @@
 //! | `server` | What is a guarded server? |
 //! | `proxied` | What is a server behind a proxy of the owner's? |
 //! | `description` | What does somebody say about a server, and can there be such a server? |
+//! | `upstream_key` | What does a user show an upstream that wants a key of each caller's own? |
+//! | `upstream_session` | Whose is a session of an upstream's? |
 //! | `server_directory` | Which server does this path, name or resource mean? |
 //! | `decision` | May the holder of this token do that at this server? |
 
@@ -21,6 +23,8 @@ mod rule;
 mod server;
 mod proxied;
 mod description;
+mod upstream_key;
+mod upstream_session;
 mod server_directory;
 mod decision;
 
@@ -36,3 +40,5 @@ pub use upstream::{
     ChildMode, HttpUpstream, MAX_UPSTREAM_URL, StdioUpstream, UpstreamTimeouts, UpstreamUrl, UpstreamUrlError,
 };
 pub use upstream_credential::{CredentialError, FixedCredential, MAX_PREFIX, PerUserCredential, UpstreamCredential};
+pub use upstream_key::{MAX_UPSTREAM_KEY, NotAnUpstreamKey, SealedUpstreamKey, UpstreamKey};
+pub use upstream_session::{SessionBinder, UpstreamSession};

@@ -6,6 +6,7 @@
 
 use crate::access::rule::AccessRule;
 use crate::access::upstream::{HttpUpstream, StdioUpstream};
+use crate::access::upstream_credential::{PerUserCredential, UpstreamCredential};
 use crate::oauth::issuer::Issuer;
 use crate::oauth::metadata::resource_metadata_url;
 use crate::oauth::resource::{ResourceError, ResourceUri};
@@ -174,6 +175,17 @@ impl GuardedServer {
     /// Whether it is at `/mcp`.
     pub fn is_main(&self) -> bool {
         self.path == MAIN_PATH
+    }
+
+    /// The upstream behind it and how a key is sent there, if each user needs one of their own.
+    pub const fn per_user_credential(&self) -> Option<(&HttpUpstream, &PerUserCredential)> {
+        match &self.kind {
+            ServerKind::Http(upstream) => match &upstream.credential {
+                Some(UpstreamCredential::PerUser(credential)) => Some((upstream, credential)),
+                _ => None,
+            },
+            _ => None,
+        }
     }
 
     /// All scopes that can be asked for here.

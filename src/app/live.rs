@@ -3,7 +3,7 @@
 //! Operations commit first and publish here second. Readers never wait for a disk or for a writer. What goes on for longer
 //! than a request looks at [`Live::changes`] to know when to ask again.
 
-use crate::access::ServerDirectory;
+use crate::access::{ServerDirectory, ServerName, UpstreamKey};
 use crate::account::group::GroupName;
 use crate::account::user::{Person, Role, User};
 use crate::app::usage::Usage;
@@ -26,6 +26,7 @@ pub struct Live {
     usage: Usage,
     renames: AtomicU64,
     changes: AtomicU64,
+    upstream_keys: papaya::HashMap<(UserId, ServerName), Arc<LiveUpstreamKey>>,
 }
 
 /// What a request needs to know of its user.
@@ -46,6 +47,16 @@ impl LiveUser {
     }
 }
 
+/// A user's key for an upstream, opened: at most one a user and server, of at most
+/// [`crate::access::MAX_UPSTREAM_KEY`] bytes.
+#[derive(Debug)]
+pub struct LiveUpstreamKey {
+    /// The key.
+    pub key: UpstreamKey,
+    /// The origin of the upstream that it is for; no other gets it.
+    pub origin: Box<str>,
+}
+
 impl Live {
     pub(super) fn new(ring: KeyRing, verifier: Verifier, servers: ServerDirectory, usage: Usage) -> Self {
         Self {
@@ -57,6 +68,7 @@ impl Live {
             usage,
             renames: AtomicU64::new(0),
             changes: AtomicU64::new(0),
+            upstream_keys: papaya::HashMap::new(),
         }
     }
 
@@ -99,6 +111,19 @@ impl Live {
     /// The user with this id; nobody for one who is disabled or gone.
     pub fn user(&self, id: UserId) -> Option<Arc<LiveUser>> {
         self.users.pin().get(&id).cloned()
+    }
+
+    /// The key that this user has stored for the server of this name.
+    pub fn upstream_key(&self, user: UserId, server: &ServerName) -> Option<Arc<LiveUpstreamKey>> {
+        self.upstream_keys.pin().get(&(user, server.clone())).cloned()
+    }
+
+    pub(super) fn publish_upstream_key(&self, user: UserId, server: ServerName, key: Option<LiveUpstreamKey>) {
+        let keys = self.upstream_keys.pin();
+        match key {
+            Some(key) => drop(keys.insert((user, server), Arc::new(key))),
+            None => drop(keys.remove(&(user, server))),
+        }
     }
 
     pub(super) fn publish_keys(&self, ring: KeyRing) {

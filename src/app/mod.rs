@@ -21,10 +21,11 @@ pub mod set_up;
 pub mod sign_in;
 pub mod signing_keys;
 pub mod upkeep;
+pub mod upstream_keys;
 pub mod usage;
 pub mod users;
 
-use crate::access::ServerDirectory;
+use crate::access::{ServerDirectory, SessionBinder};
 use crate::account::personal_token::PersonalTokenPolicy;
 use crate::account::session::SessionPolicy;
 use crate::account::throttle::{Throttle, ThrottlePolicy};
@@ -139,6 +140,10 @@ pub struct App {
     key_changes: Mutex<()>,
     /// Held from the look at changed users to their publication.
     user_changes: Mutex<()>,
+    /// Held from the change of a user's key for an upstream to its publication.
+    upstream_key_changes: Mutex<()>,
+    session_binder: SessionBinder,
+    opened_at: Timestamp,
     throttles: Mutex<Throttles>,
 }
 
@@ -175,6 +180,7 @@ impl App {
         let sealer = Sealer::new(&master);
         let ring = signing_keys::load_or_create(&store, &sealer, &entropy, clock.now(), &options.rotation)?;
         let live = Live::new(ring, Verifier::new(options.issuer.clone(), options.verifier), servers, Usage::default());
+        let opened_at = clock.now();
         let app = Self {
             store,
             clock,
@@ -182,6 +188,8 @@ impl App {
             sealer,
             token_issuer: TokenIssuer::new(options.issuer.clone(), options.rotation.max_token_life),
             registration_access: RegistrationAccess::new(&master),
+            session_binder: SessionBinder::new(&master),
+            opened_at,
             throttles: Mutex::new(Throttles::new(&options)),
             options,
             live,
@@ -189,8 +197,10 @@ impl App {
             revocations_refreshed_at: AtomicU64::new(0),
             key_changes: Mutex::default(),
             user_changes: Mutex::default(),
+            upstream_key_changes: Mutex::default(),
         };
         app.reload_users()?;
+        app.load_upstream_keys()?;
         app.refresh_revocations()?;
         Ok(app)
     }
@@ -208,6 +218,11 @@ impl App {
     /// Seals cookies and form state.
     pub const fn sealer(&self) -> &Sealer {
         &self.sealer
+    }
+
+    /// Binds sessions of upstreams to users.
+    pub const fn session_binder(&self) -> &SessionBinder {
+        &self.session_binder
     }
 
     /// Randomness, for edges that need some.

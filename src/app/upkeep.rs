@@ -58,6 +58,7 @@ impl App {
 
     /// Lets go of rows whose time is over.
     pub fn sweep(&self) -> Result<(), OperationError> {
+        self.sweep_upstream_keys()?;
         let (now, options) = (self.now(), &self.options);
         let (sessions, keep, credentials) = (options.sessions, options.personal_tokens.keep_ended, options.credentials);
 

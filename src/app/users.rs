@@ -16,6 +16,7 @@ use crate::app::personal_tokens::release_name;
 use crate::app::revoke::record;
 use crate::app::sign_in::remove_sessions_of;
 use crate::app::upkeep::remove_grant;
+use crate::app::upstream_keys::remove_keys_of_user;
 use crate::app::{App, CredentialPolicy};
 use crate::clock::Timestamp;
 use crate::id::{GrantId, TokenId, UserId};
@@ -167,11 +168,12 @@ impl App {
     /// Deletes a user for good. The name is free afterwards; the id never comes back.
     pub fn delete_user(&self, by: By, id: UserId) -> Result<(), OperationError> {
         let (now, longest) = (self.now(), self.options.personal_tokens.longest);
-        let entry = self.store.write(move |tx| {
+        let (entry, keys) = self.store.write(move |tx| {
             require(tx, by)?;
             let user = tx.get(USERS, &id)?.ok_or(OperationError::NotFound("user"))?;
             require_another_admin(tx, &user)?;
             remove_sessions_of(tx, id)?;
+            let keys = remove_keys_of_user(tx, id)?;
             tx.remove(USERS, &id)?;
             tx.remove(USER_NAMES, &user.name.canonical())?;
             tx.put(DELETED_USERS, &id, &now)?;
@@ -180,9 +182,11 @@ impl App {
             for (_, token) in tx.keys(PERSONAL_TOKENS_BY_OWNER, Scan::prefix(&id))? {
                 life = life.max(tx.get(PERSONAL_TOKENS, &token)?.map_or(life, |token| token.expires_at.since(now)));
             }
-            record(tx, RevocationEntry::user(id, life, now))
+            let entry = record(tx, RevocationEntry::user(id, life, now))?;
+            Ok::<_, OperationError>((entry, keys))
         })?;
         self.live.revoked().publish(&entry);
+        self.forget_upstream_keys(keys);
         self.publish_users(&[id])?;
         tracing::warn!(user = %id, ?by, "user deleted");
         // It is done; what fails here is done by the next sweep.

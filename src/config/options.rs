@@ -81,6 +81,7 @@ pub const SERVER_OPTIONS: &[OptionDoc] = &[
     option("credential.header", "\"Authorization\"", "Header in which the credential is sent to url, instead of what the client sent."),
     option("credential.file", "", "File with the credential, read at start."),
     option("credential.environment", "", "Environment variable with the credential, read at start."),
+    option("credential.per_user", "false", "Whether each user enters a key of their own for url in the dashboard, which is sent with their calls and nobody else's."),
     option("credential.prefix", "\"\"", "What stands before the credential in the header, such as \"Bearer \"."),
     option("assertion", "false", "Whether the server at url gets X-Keyward-Assertion, a JWT of at most 60 seconds about the caller, to be checked with the public keys."),
     option("connect_timeout", "\"5s\"", "Longest time for a connection to url; 1s to 1m."),

@@ -54,6 +54,7 @@ pub(super) struct CredentialSettings {
     pub(super) header: String,
     pub(super) file: Option<PathBuf>,
     pub(super) environment: Option<String>,
+    pub(super) per_user: bool,
     pub(super) prefix: Secret<String>,
 }
 
@@ -68,7 +69,7 @@ enum ChildModeName {
 impl Default for CredentialSettings {
     fn default() -> Self {
         let prefix = Secret::new(String::new());
-        Self { header: "Authorization".to_owned(), file: None, environment: None, prefix }
+        Self { header: "Authorization".to_owned(), file: None, environment: None, per_user: false, prefix }
     }
 }
 
@@ -197,6 +198,7 @@ fn expected(key: &str) -> &'static str {
     match key {
         "environment" => "expected texts by name, such as { TOKEN = \"…\" }",
         "environment_files" => "expected files by name, such as { TOKEN = \"/run/secrets/token\" }",
+        "credential.per_user" => "expected true or false",
         _ => "expected a text",
     }
 }

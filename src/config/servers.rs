@@ -99,16 +99,22 @@ impl Section<'_> {
         settings: &CredentialSettings,
         variables: &Variables,
     ) -> Result<CredentialDescription, ConfigError> {
-        let value = match (&settings.file, &settings.environment) {
-            (Some(file), None) => self.read_secret("credential.file", file)?,
-            (None, Some(name)) => {
+        let value = match (&settings.file, &settings.environment, settings.per_user) {
+            (None, None, true) => CredentialValue::PerUser,
+            (Some(file), None, false) => CredentialValue::Known(self.read_secret("credential.file", file)?),
+            (None, Some(name), false) => {
                 let given = variables.get(name).filter(|value| !value.expose().is_empty());
                 let missing = || format!("names {name}, and there is no such environment variable");
-                given.cloned().ok_or_else(|| self.wrong("credential.environment", missing()))?
+                let given = given.cloned().ok_or_else(|| self.wrong("credential.environment", missing()));
+                CredentialValue::Known(given?)
             }
-            _ => return Err(self.wrong("credential", "needs either file or environment, which hold the value")),
+            _ => {
+                return Err(self.wrong(
+                    "credential",
+                    "needs one of file and environment, which hold the value, or per_user = true",
+                ));
+            }
         };
-        let value = CredentialValue::Known(value);
         Ok(CredentialDescription { header: settings.header.clone(), prefix: settings.prefix.clone(), value })
     }
 
@@ -268,6 +274,18 @@ mod tests {
     }
 
     #[test]
+    fn a_credential_may_be_each_users_own() {
+        let text = "[servers.files]\nurl = \"http://127.0.0.1:9000/mcp\"\n\
+                    credential = { header = \"X-Key\", prefix = \"key \", per_user = true }";
+        let all = servers(text);
+        let ServerKind::Http(HttpUpstream { credential: Some(credential), .. }) = &all[1].kind else {
+            panic!("{all:?}")
+        };
+        let UpstreamCredential::PerUser(credential) = credential else { panic!("{credential:?}") };
+        assert_eq!((credential.header(), credential.prefix().expose().as_str()), ("x-key", "key "));
+    }
+
+    #[test]
     fn what_cannot_be_is_refused_with_its_place_and_the_next_step() {
         let server = |line: &str| format!("[servers.files]\nurl = \"http://127.0.0.1:9000/mcp\"\n{line}");
         let command = |line: &str| format!("[servers.files]\ncommand = [\"x\"]\n{line}");
@@ -281,7 +299,13 @@ mod tests {
                 "servers.files.credential.heder; did you mean servers.files.credential.header?",
             ),
             (server("credential = \"x\""), "servers.files.credential is a section"),
-            (server("credential = { header = \"x\" }"), "needs either file or environment"),
+            (server("credential = { header = \"x\" }"), "needs one of file and environment"),
+            (server("credential = { per_user = true, file = \"x\" }"), "or per_user = true"),
+            (server("credential = { per_user = \"yes\" }"), "servers.files.credential.per_user cannot be"),
+            (
+                server("credential = { per_user = true, prefix = \"a\\nb\" }"),
+                "cannot be sent: the prefix is too long or",
+            ),
             (server("credential = { environment = \"NOT_THERE\" }"), "no such environment variable"),
             (server("credential = { file = \"/nowhere/secret\" }"), "/nowhere/secret, which cannot be read"),
             (server("enabled = \"yes\""), "servers.files.enabled cannot be \"yes\""),

@@ -34,6 +34,8 @@ pub(super) struct Passed {
     _permissions: Vec<Permission>,
     /// Whether a list of tools is asked for.
     pub(super) list: Option<ListAsked>,
+    /// By which generation of the protocol it speaks.
+    pub(super) era: Era,
 }
 
 /// A list of tools was asked for.
@@ -59,7 +61,7 @@ impl Passed {
     /// For a request without messages: a stream that is opened, a session that is ended.
     pub(super) fn without_messages(asker: &Asker) -> Result<Self, Denied> {
         let permission = permit(asker, &Operation::Housekeeping)?;
-        Ok(Self { _permissions: vec![permission], list: None })
+        Ok(Self { _permissions: vec![permission], list: None, era: Era::Legacy })
     }
 }
 
@@ -77,7 +79,9 @@ impl Gateway {
     ) -> Result<Passed, Response> {
         match posted {
             Posted::One(said) => match self.decide_one(asker, headers, said).await {
-                Ok(permission) => Ok(Passed { _permissions: vec![permission], list: list_asked(said) }),
+                Ok(permission) => {
+                    Ok(Passed { _permissions: vec![permission], list: list_asked(said), era: said.era() })
+                }
                 Err(stopped) => Err(refuse_one(asker, said, &stopped)),
             },
             Posted::Batch(elements) => self.decide_batch(asker, headers, elements).await,
@@ -104,7 +108,8 @@ impl Gateway {
         }
         let lists = elements.iter().flatten().any(|said| said.operation == Operation::ListTools);
         let list = lists.then_some(ListAsked { era: Era::Legacy, id: None, first: None });
-        Ok(Passed { _permissions: outcomes.into_iter().filter_map(Result::ok).flatten().collect(), list })
+        let permissions = outcomes.into_iter().filter_map(Result::ok).flatten().collect();
+        Ok(Passed { _permissions: permissions, list, era: Era::Legacy })
     }
 
     async fn decide_one(&self, asker: &Asker, headers: &HeaderMap, said: &mut Said<'_>) -> Result<Permission, Stopped> {
@@ -159,7 +164,7 @@ impl Gateway {
         let mut cursor: Option<String> = None;
         for number in 1..=MAX_PAGES {
             let Ok(permission) = permit(asker, &Operation::ListTools) else { return };
-            let passed = Passed { _permissions: vec![permission], list: None };
+            let passed = Passed { _permissions: vec![permission], list: None, era };
             let id = RequestId::generate(self.app.now(), self.app.entropy());
             let body = Bytes::from(question(&id.to_string(), era, cursor.as_deref()));
             let call = Call::new(Method::POST, question_headers(headers, era), body, passed);

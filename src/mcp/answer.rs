@@ -39,6 +39,19 @@ pub(super) fn result(era: Era, id: Id<'_>, write: impl FnOnce(&mut Vec<u8>)) -> 
     out
 }
 
+/// The answer to a modern request that asks for input first (MCP 2026-07-28, multi round-trip requests).
+pub fn input_required(id: Id<'_>, requests: &impl Serialize) -> Vec<u8> {
+    let mut out = Vec::with_capacity(512);
+    out.extend_from_slice(br#"{"jsonrpc":"2.0","id":"#);
+    out.extend_from_slice(id.as_json().as_bytes());
+    out.extend_from_slice(br#","result":{"resultType":"input_required","inputRequests":"#);
+    append(&mut out, requests);
+    out.extend_from_slice(br#","_meta":{"io.modelcontextprotocol/serverInfo":"#);
+    out.extend_from_slice(SERVER_INFO.as_bytes());
+    out.extend_from_slice(b"}}}");
+    out
+}
+
 /// The answer with an error.
 pub(super) fn error(id: Option<Id<'_>>, error: &impl Serialize) -> Vec<u8> {
     let mut out = Vec::with_capacity(256);

@@ -76,8 +76,19 @@ impl RpcError {
         Self { data: Some(data), ..Self::new(StatusCode::BAD_REQUEST, -32022, message) }
     }
 
-    /// What a server behind us found wrong, told in our name: a code of MCP's own with its data.
-    pub fn relayed(status: StatusCode, code: i32, message: &'static str, data: serde_json::Value) -> Self {
+    /// A person has to do something first, as 428 says (RFC 6585 §3). The status is 200, because clients show their people
+    /// what comes with that and give up at any other.
+    pub fn precondition(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::OK, i32::from(StatusCode::PRECONDITION_REQUIRED.as_u16()), message)
+    }
+
+    /// A code of MCP's own with its data: what a server behind us found wrong, or we for it.
+    pub fn relayed(
+        status: StatusCode,
+        code: i32,
+        message: impl Into<Cow<'static, str>>,
+        data: serde_json::Value,
+    ) -> Self {
         Self { data: Some(data), ..Self::new(status, code, message) }
     }
 

@@ -5,6 +5,7 @@
 
 use super::record::Record;
 use super::table::Table;
+use crate::access::SealedUpstreamKey;
 use crate::account::group::Group;
 use crate::account::personal_token::PersonalToken;
 use crate::account::session::Session;
@@ -51,6 +52,9 @@ pub const PERSONAL_TOKENS_BY_OWNER: Table<(UserId, TokenId), ()> = Table::new("p
 pub const PERSONAL_TOKEN_NAMES: Table<(UserId, String), TokenId> = Table::new("personal_token_names");
 /// Last uses of personal tokens.
 pub const TOKEN_USES: Table<TokenId, LastUse> = Table::new("token_uses");
+
+/// Users' keys for upstreams, sealed, by user and name of the server.
+pub const UPSTREAM_KEYS: Table<(UserId, String), SealedUpstreamKey> = Table::new("upstream_keys");
 
 /// OAuth clients by client id.
 pub const CLIENTS: Table<String, Client> = Table::new("clients");
@@ -135,4 +139,4 @@ macro_rules! first_version {
     )*};
 }
 
-first_version! { Group Session PersonalToken LastUse Client Grant AuthorizationCode RefreshToken SigningKey RevocationEntry }
+first_version! { Group Session PersonalToken LastUse Client Grant AuthorizationCode RefreshToken SigningKey RevocationEntry SealedUpstreamKey }

@@ -33,9 +33,13 @@ pub enum Notice {
     ClientPinned,
     /// A client was removed.
     ClientRemoved,
+    /// The user's own key for a server was stored.
+    UpstreamKeyStored,
+    /// It was removed.
+    UpstreamKeyRemoved,
 }
 
-const ALL: [Notice; 12] = [
+const ALL: [Notice; 14] = [
     Notice::SetUp,
     Notice::SignedOut,
     Notice::OthersSignedOut,
@@ -48,6 +52,8 @@ const ALL: [Notice; 12] = [
     Notice::KeyCondemned,
     Notice::ClientPinned,
     Notice::ClientRemoved,
+    Notice::UpstreamKeyStored,
+    Notice::UpstreamKeyRemoved,
 ];
 
 impl Notice {
@@ -71,6 +77,10 @@ impl Notice {
             Self::KeyCondemned => "The key is condemned. Nothing that it signed is accepted any more.",
             Self::ClientPinned => "The document is pinned.",
             Self::ClientRemoved => "The client is removed.",
+            Self::UpstreamKeyStored => {
+                "Your key is stored. It is used from your next call on: go back to your MCP client and try again."
+            }
+            Self::UpstreamKeyRemoved => "Your key is removed.",
         }
     }
 
@@ -88,6 +98,8 @@ impl Notice {
             Self::KeyCondemned => "key-condemned",
             Self::ClientPinned => "client-pinned",
             Self::ClientRemoved => "client-removed",
+            Self::UpstreamKeyStored => "own-key-stored",
+            Self::UpstreamKeyRemoved => "own-key-removed",
         }
     }
 

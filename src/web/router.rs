@@ -3,7 +3,7 @@
 //! Discovery and the endpoints for programs answer any origin and take no cookies. Pages answer to their own host only.
 
 use crate::web::assets;
-use crate::web::dashboard::{clients, connections, home, personal_tokens, security, signing_keys};
+use crate::web::dashboard::{clients, connections, home, personal_tokens, security, signing_keys, upstream_key};
 use crate::web::error::ErrorView;
 use crate::web::oauth::{self, authorize, introspect, metadata, register, revoke, token};
 use crate::web::respond;
@@ -56,6 +56,8 @@ pub fn router(state: WebState, hosts: HostPolicy) -> Router {
         .route(paths::SIGNING_KEYS, get(signing_keys::get))
         .route(paths::SIGNING_KEYS_ROTATE, post(signing_keys::post_rotate))
         .route(paths::SIGNING_KEY_CONDEMN, get(signing_keys::get_condemn).post(signing_keys::post_condemn))
+        .route(paths::UPSTREAM_KEY, get(upstream_key::get).post(upstream_key::post))
+        .route(paths::UPSTREAM_KEY_REMOVE, get(upstream_key::get_remove).post(upstream_key::post_remove))
         .route(paths::ASSETS, get(assets::show))
         .fallback(|| async { ErrorView::not_found() })
         .method_not_allowed_fallback(|| async { ErrorView::method_not_allowed() })

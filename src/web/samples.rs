@@ -9,6 +9,7 @@ use crate::web::dashboard::home::HomeView;
 use crate::web::dashboard::personal_tokens::*;
 use crate::web::dashboard::security::SecurityView;
 use crate::web::dashboard::signing_keys::*;
+use crate::web::dashboard::upstream_key::*;
 use crate::web::error::ErrorView;
 use crate::web::oauth::consent::{ConsentDoneView, ConsentView};
 use crate::web::sign_in::{LoginProblem, LoginView, LogoutView, SetUpView};
@@ -62,6 +63,11 @@ fn samples() -> Vec<(&'static str, String)> {
         "client-remove": ClientRemoveView::sample(),
         "security": SecurityView::sample(),
         "security-refused": SecurityView::sample_refused(),
+        "own-key": UpstreamKeyView::sample(),
+        "own-key-stored": UpstreamKeyView::sample_stored(),
+        "own-key-moved": UpstreamKeyView::sample_moved(),
+        "own-key-unwanted": UpstreamKeyView::sample_unwanted(),
+        "own-key-remove": UpstreamKeyRemoveView::sample(),
         "error-not-found": ErrorView::not_found(),
         "error-stale-form": ErrorView::stale_form(),
         "error-internal": ErrorView::internal().request_id(&"req_0123456789abcdefghjkmnpqrs"),

@@ -2,6 +2,7 @@
 //!
 //! A constant with `{…}` is a router's pattern; the function of the same name makes the path of one thing.
 
+use crate::access::ServerName;
 use crate::id::{GrantId, KeyId, TokenId};
 
 /// The built-in MCP server, or the one that the configuration puts there.
@@ -61,6 +62,10 @@ pub const CONNECTIONS: &str = "/dashboard/connections";
 pub const CONNECTION_REVOKE: &str = "/dashboard/connections/{id}/revoke";
 /// Revoke every one.
 pub const CONNECTIONS_REVOKE_ALL: &str = "/dashboard/connections/revoke-all";
+/// The user's own key for a server that wants one of each.
+pub const UPSTREAM_KEY: &str = "/dashboard/servers/{name}/key";
+/// Remove it.
+pub const UPSTREAM_KEY_REMOVE: &str = "/dashboard/servers/{name}/key/remove";
 /// Signing keys (admin).
 pub const SIGNING_KEYS: &str = "/dashboard/signing-keys";
 /// Rotate now.
@@ -97,6 +102,16 @@ pub fn connection_revoke(id: &GrantId) -> String {
     format!("{CONNECTIONS}/{id}/revoke")
 }
 
+/// [`UPSTREAM_KEY`] of one server.
+pub fn upstream_key(server: &ServerName) -> String {
+    format!("/dashboard/servers/{server}/key")
+}
+
+/// [`UPSTREAM_KEY_REMOVE`] of one server.
+pub fn upstream_key_remove(server: &ServerName) -> String {
+    format!("/dashboard/servers/{server}/key/remove")
+}
+
 /// [`SIGNING_KEY_CONDEMN`] of one key.
 pub fn signing_key_condemn(id: &KeyId) -> String {
     format!("{SIGNING_KEYS}/{id}/condemn")
@@ -121,6 +136,9 @@ mod tests {
         let grant = GrantId::from_bytes([7; 16]);
         assert_eq!(connection_revoke(&grant), fits(CONNECTION_REVOKE, &grant.to_string()));
         let key = KeyId::from_bytes([7; 16]);
+        let server = ServerName::parse("files").unwrap();
+        assert_eq!(upstream_key(&server), UPSTREAM_KEY.replace("{name}", "files"));
+        assert_eq!(upstream_key_remove(&server), UPSTREAM_KEY_REMOVE.replace("{name}", "files"));
         assert_eq!(signing_key_condemn(&key), fits(SIGNING_KEY_CONDEMN, &key.to_string()));
     }
 

@@ -31,5 +31,6 @@ mod sign_in;
 mod stdio;
 mod tidy;
 mod token_exchange;
+mod upstream_keys;
 mod upstreams;
 mod users;

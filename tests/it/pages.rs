@@ -3,6 +3,7 @@
 use crate::support::{Agent, Answer, Appliance, Browser, post_forms};
 use axum::body::Body;
 use axum::http::Method;
+use keyward::access::ServerName;
 use std::collections::BTreeSet;
 
 /// Fits into every name that people and clients choose, and breaks out of every place that does not escape it.
@@ -21,14 +22,17 @@ fn everything(appliance: &Appliance) -> String {
     let grants: Vec<_> = app.connections(user).unwrap().into_iter().map(|connection| connection.grant).collect();
     let clients: Vec<_> = app.clients().unwrap().0.into_iter().map(|entry| entry.client).collect();
     let sessions = app.session_count(&appliance.admin).unwrap();
-    format!("{tokens:?} {grants:?} {clients:?} {:?} {sessions}", app.signing_keys().unwrap())
+    let keys: Vec<_> = app.upstream_key_places(user).unwrap().into_iter().map(|place| place.since).collect();
+    format!("{tokens:?} {grants:?} {clients:?} {:?} {sessions} {keys:?}", app.signing_keys().unwrap())
 }
 
 /// An appliance with one of each thing, and its owner's browser.
 async fn furnished() -> (Appliance, Browser) {
-    let appliance = Appliance::new();
+    let appliance =
+        Appliance::with_file("[servers.files]\nurl = \"http://127.0.0.1:9/\"\ncredential = { per_user = true }");
     let mut browser = Browser::signed_in(&appliance).await;
     appliance.personal_token("Laptop");
+    appliance.app.set_upstream_key(appliance.admin.id, &ServerName::parse("files").unwrap(), "ntn_1").unwrap();
     Agent::register(&appliance, "Cursor").await.connect(&appliance, &mut browser).await;
     (appliance, browser)
 }
@@ -49,6 +53,7 @@ fn all_paths(appliance: &Appliance) -> Vec<(String, String)> {
             _ => &key,
         };
         let path = path.replace("{id}", id).replace("{client_id}", &client).replace("{server}", "none");
+        let path = path.replace("{name}", "files");
         path.replace("{*path}", "none")
     };
     constants.map(|(name, path)| (name.to_owned(), path_of(name, path.trim_end_matches("\";")))).collect()
@@ -94,6 +99,7 @@ fn good_fields(form_token: &str) -> Vec<(&'static str, String)> {
         ("new_password_again", "a lantern over the harbour wall"),
         ("decision", "approve"),
         ("request", "x"),
+        ("key", "ntn_2"),
     ];
     let mut fields: Vec<_> = fields.into_iter().map(|(name, value)| (name, value.to_owned())).collect();
     fields.push(("form_token", form_token.to_owned()));
@@ -132,6 +138,8 @@ async fn no_form_is_taken_from_another_site_another_browser_or_without_its_token
         "SET_UP",
         "SIGNING_KEYS_ROTATE",
         "SIGNING_KEY_CONDEMN",
+        "UPSTREAM_KEY",
+        "UPSTREAM_KEY_REMOVE",
     ];
     assert_eq!(names, BTreeSet::from(expected), "a form that is new belongs to this list");
 

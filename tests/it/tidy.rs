@@ -32,7 +32,7 @@ const HOMES: [(&str, Home); 39] = [
     ("serde", Anywhere),
     ("serde_json", Anywhere),
     ("sha2", In(&["entropy", "secret", "oauth", "web"])),
-    ("subtle", In(&["secret", "oauth", "store", "web"])),
+    ("subtle", In(&["secret", "oauth", "access", "store", "web"])),
     ("thiserror", Anywhere),
     ("zeroize", In(&["secret", "seal", "oauth", "account", "keys", "store", "control"])),
     ("base64", Anywhere),

@@ -1,13 +1,15 @@
 //! In which order does a call go to its upstream, and the answer back?
 //!
-//! The whole message is there, and it was decided that it may go on. Then: link, headers, who calls, credential; one
+//! The whole message is there, and it was decided that it may go on. Then: link, session, headers, who calls, credential; one
 //! exchange; the head of the answer is judged; the rest flows. The bytes of messages are passed as they came.
 
 use super::error::Failure;
 use super::headers;
 use super::identity;
-use super::link::{Link, LinkCredential, Links, Unsendable};
+use super::link::{Link, LinkCredential, Links};
+use super::own_key::{self, Asked, NeedsKey};
 use super::revision::{self, Retold};
+use super::session::{self, NoSuchSession};
 use super::stream::AnswerStream;
 use crate::access::HttpUpstream;
 use crate::app::App;
@@ -37,10 +39,23 @@ impl HttpUpstreams {
     }
 
     /// Passes a call that may go on to `upstream`, which stands behind the server that was asked, and its answer back.
-    pub(in crate::gateway) async fn answer(&self, asker: &Asker, upstream: &HttpUpstream, call: Call) -> Response {
-        let body = call.body.clone();
+    pub(in crate::gateway) async fn answer(&self, asker: &Asker, upstream: &HttpUpstream, mut call: Call) -> Response {
+        let (body, era) = (call.body.clone(), call.passed().era);
+        let session = match session::open(self.app.session_binder(), asker, era, &mut call.headers) {
+            Ok(session) => session,
+            Err(NoSuchSession) => return Call::refuse(&body, &no_such_session(asker)),
+        };
         match self.exchange(asker, upstream, call).await {
-            Ok(Answered::Passed(response)) => response,
+            Ok(Answered::Passed(mut response)) => {
+                let headers = response.headers_mut();
+                session::bind(self.app.session_binder(), asker, era, session.as_ref(), &body, headers);
+                response
+            }
+            Ok(Answered::NeedsKey(why)) => {
+                why.log(asker);
+                let opens_urls = session.is_some_and(|session| session.opens_urls);
+                why.told(&self.app, asker, &Asked { body: &body, era, opens_urls })
+            }
             Ok(Answered::Retold(error)) => Call::refuse(&body, &error),
             Err(failure) => {
                 failure.log(&asker.server);
@@ -56,7 +71,10 @@ impl HttpUpstreams {
             Method::GET => link.timeouts.first_byte.max(link.timeouts.idle),
             _ => link.timeouts.first_byte,
         };
-        let request = self.request(&link, asker, upstream, call)?;
+        let request = match self.request(&link, asker, upstream, call)? {
+            Ok(request) => request,
+            Err(needs_key) => return Ok(Answered::NeedsKey(needs_key)),
+        };
         let response = match tokio::time::timeout(limit, link.client.request(request)).await {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => return Err(Failure::of(&error)),
@@ -66,6 +84,9 @@ impl HttpUpstreams {
         let is_json = headers::is_json(&head.headers);
         head.headers = headers::to_client(head.headers);
         let body = match head.status {
+            StatusCode::UNAUTHORIZED if matches!(link.credential, Some(LinkCredential::PerUser(..))) => {
+                return Ok(Answered::NeedsKey(NeedsKey::Refused));
+            }
             status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::PROXY_AUTHENTICATION_REQUIRED) => {
                 return Err(Failure::Refused(status));
             }
@@ -91,7 +112,7 @@ impl HttpUpstreams {
         asker: &Asker,
         upstream: &HttpUpstream,
         call: Call,
-    ) -> Result<Request<Full<Bytes>>, Failure> {
+    ) -> Result<Result<Request<Full<Bytes>>, NeedsKey>, Failure> {
         let Call { method, headers, body, .. } = call;
         let mut headers = headers::to_upstream(headers);
         headers.insert(HOST, link.host.clone());
@@ -106,15 +127,27 @@ impl HttpUpstreams {
         }
         match &link.credential {
             Some(LinkCredential::Fixed(name, value)) => drop(headers.insert(name.clone(), value.clone())),
-            Some(LinkCredential::PerUser) => return Err(Unsendable.into()),
+            Some(LinkCredential::PerUser(name, prefix)) => {
+                match own_key::header_value(&self.app, asker, &upstream.url, prefix) {
+                    Ok(value) => drop(headers.insert(name.clone(), value?)),
+                    Err(needs_key) => return Ok(Err(needs_key)),
+                }
+            }
             None => {}
         }
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = method;
         *request.uri_mut() = link.target.clone();
         *request.headers_mut() = headers;
-        Ok(request)
+        Ok(Ok(request))
     }
+}
+
+/// 404 as an upstream would answer that does not know the session: the client begins a new one.
+fn no_such_session(asker: &Asker) -> RpcError {
+    let (server, user) = (asker.server.name.as_str(), asker.token.claims().user);
+    tracing::info!(server, %user, "refused: no session of this user's");
+    RpcError::http(StatusCode::NOT_FOUND, "There is no such session. Begin a new one with initialize.")
 }
 
 /// How an exchange went that did not fail.
@@ -123,4 +156,6 @@ enum Answered {
     Passed(Response),
     /// What it says, in our name.
     Retold(RpcError),
+    /// The caller's own key is missing or not good.
+    NeedsKey(NeedsKey),
 }

@@ -5,6 +5,7 @@
 
 use super::client::{Connector, UpstreamClient};
 use crate::access::{GuardedServer, HttpUpstream, ServerDirectory, ServerName, UpstreamCredential, UpstreamTimeouts};
+use crate::secret::Secret;
 use arc_swap::ArcSwap;
 use axum::http::uri::Authority;
 use axum::http::{HeaderName, HeaderValue, Uri};
@@ -34,8 +35,8 @@ pub(super) struct Link {
 pub(super) enum LinkCredential {
     /// This header.
     Fixed(HeaderName, HeaderValue),
-    /// This header with the caller's own key.
-    PerUser,
+    /// This header with what stands before the caller's own key.
+    PerUser(HeaderName, Secret<String>),
 }
 
 /// The upstream's address or credential cannot be sent, although it was accepted when it was set up.
@@ -56,7 +57,7 @@ impl Link {
                     value.set_sensitive(true);
                     Ok(LinkCredential::Fixed(name, value))
                 }
-                UpstreamCredential::PerUser(_) => Ok(LinkCredential::PerUser),
+                UpstreamCredential::PerUser(own) => Ok(LinkCredential::PerUser(name, own.prefix().clone())),
             }
         });
         let target = uri.path_and_query().map_or(Uri::from_static("/"), |target| Uri::from(target.clone()));

@@ -7,6 +7,8 @@
 //! | `link` | What is known about an upstream before a call comes? |
 //! | `headers` | Which headers go on, and which come back? |
 //! | `identity` | What does the upstream learn about who calls? |
+//! | `own_key` | What goes to an upstream that wants a key of each caller's own? |
+//! | `session` | What does a client hold of its session there? |
 //! | `error` | What went wrong, who is told what, and what says the log? |
 //! | `revision` | What becomes of an answer about revisions and capabilities? |
 //! | `stream` | How does an answer flow, and when is it given up? |
@@ -22,7 +24,9 @@ mod headers;
 pub(super) mod identity;
 mod link;
 mod pool;
+mod own_key;
 mod revision;
+mod session;
 mod stream;
 
 pub(super) use forward::HttpUpstreams;

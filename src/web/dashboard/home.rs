@@ -4,6 +4,7 @@ use crate::access::GuardedServer;
 use crate::account::personal_token::TokenState;
 use crate::web::dashboard::Frame;
 use crate::web::dashboard::personal_tokens::SOON;
+use crate::web::dashboard::upstream_key::KeyRow;
 use crate::web::extract::SignedIn;
 use crate::web::notice::Done;
 use crate::web::operate::operate;
@@ -41,6 +42,8 @@ pub struct ServerCard {
     pub title: String,
     /// What to paste into a client.
     pub url: String,
+    /// The user's own key for it, if it wants one.
+    pub key: Option<KeyRow>,
     /// How each client connects by signing in: [`crate::wire::snippets::with_sign_in`].
     pub guides: Vec<Snippet>,
 }
@@ -48,15 +51,21 @@ pub struct ServerCard {
 /// The page.
 pub async fn get(State(state): State<WebState>, signed_in: SignedIn, notice: Done) -> Result<Response, Response> {
     let user = signed_in.user.id;
-    let own = operate(&state, move |app| Ok((app.personal_tokens(user)?, app.connections(user)?.len())));
-    let (tokens, connections) = own.await?;
+    let own = operate(&state, move |app| {
+        Ok((app.personal_tokens(user)?, app.connections(user)?.len(), app.upstream_key_places(user)?))
+    });
+    let (tokens, connections, keys) = own.await?;
     let now = state.app.now();
     let live = || tokens.iter().filter(|entry| entry.state == TokenState::Live);
     let servers = state.app.live().servers();
+    let key_for = |server: &Arc<GuardedServer>| {
+        let place = keys.iter().find(|place| place.server.name == server.name);
+        place.map(|place| KeyRow::of(place, now))
+    };
     let usable = |server: &&Arc<GuardedServer>| server.rule.admits(signed_in.user.person());
     let view = HomeView {
         frame: Frame::new(&state, &signed_in, notice),
-        servers: servers.iter().filter(usable).map(|server| ServerCard::of(server)).collect(),
+        servers: servers.iter().filter(usable).map(|server| ServerCard::of(server, key_for(server))).collect(),
         personal_tokens: live().count(),
         expiring_soon: live().filter(|entry| entry.token.ends_within(SOON, now)).count(),
         connections,
@@ -65,9 +74,9 @@ pub async fn get(State(state): State<WebState>, signed_in: SignedIn, notice: Don
 }
 
 impl ServerCard {
-    fn of(server: &GuardedServer) -> Self {
+    fn of(server: &GuardedServer, key: Option<KeyRow>) -> Self {
         let (name, url) = (server.name.to_string(), server.resource.to_string());
-        Self { guides: snippets::with_sign_in(&name, &url), title: server.title.clone(), name, url }
+        Self { guides: snippets::with_sign_in(&name, &url), title: server.title.clone(), key, name, url }
     }
 }
 
@@ -78,7 +87,10 @@ impl HomeView {
             frame: Frame::sample(),
             servers: vec![
                 ServerCard::sample("keyward", "Keyward", "https://mcp.example.org/mcp"),
-                ServerCard::sample("notes", "Notes & <drafts>", "https://mcp.example.org/mcp/notes"),
+                ServerCard {
+                    key: Some(KeyRow::sample(None)),
+                    ..ServerCard::sample("notes", "Notes & <drafts>", "https://mcp.example.org/mcp/notes")
+                },
             ],
             personal_tokens: 4,
             expiring_soon: 2,
@@ -96,6 +108,6 @@ impl HomeView {
 impl ServerCard {
     fn sample(name: &str, title: &str, url: &str) -> Self {
         let guides = snippets::with_sign_in(name, url);
-        Self { name: name.to_owned(), title: title.to_owned(), url: url.to_owned(), guides }
+        Self { name: name.to_owned(), title: title.to_owned(), url: url.to_owned(), key: None, guides }
     }
 }

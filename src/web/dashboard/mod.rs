@@ -6,6 +6,7 @@ pub mod connections;
 pub mod signing_keys;
 pub mod clients;
 pub mod security;
+pub mod upstream_key;
 
 use crate::access::ServerDirectory;
 use crate::account::usage::LastUse;

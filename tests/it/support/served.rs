@@ -35,10 +35,16 @@ impl Served {
 
     /// The same, with its log going there.
     pub fn start_logging(data: &Path, address: SocketAddr, log: impl Into<Stdio>) -> Self {
+        Self::start_with(data, address, log, &[])
+    }
+
+    /// The same, configured by variables.
+    pub fn start_with(data: &Path, address: SocketAddr, log: impl Into<Stdio>, variables: &[(&str, &str)]) -> Self {
         let child = Command::new(env!("CARGO_BIN_EXE_keyward"))
             .args(["serve", "--listen", &address.to_string(), "--data-dir"])
             .arg(data)
             .env("KEYWARD_LIMITS_RATE_LIMITS", "false")
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log)
