@@ -175,15 +175,18 @@ fn streams() {
     #[expect(clippy::cast_precision_loss, reason = "a small number")]
     let descriptors = held.descriptors as f64;
     row("  descriptors left when all were dropped", "0", descriptors, descriptors <= 0.0);
+    // What is freed is kept for the next; what counts is whether it becomes more.
+    streaming.open();
     let again = streaming.open();
-    row("  memory left when all were dropped a second time, MB", "< 1", again.kept, again.kept < 1.0);
+    row("  memory that a third thousand leaves behind, MB more", "< 1", again.kept, again.kept < 1.0);
     let events = streaming.events();
     row("20 streams of 1,000 events: memory at most, MB more", "< 1", events.peak, events.peak < 1.0);
     let answers = streaming.answers();
     row("20 answers of 10 MB: memory at most, MB more", "< 2", answers.peak, answers.peak < 2.0);
     let requests = streaming.requests();
     note("20 requests of 10 MB, each read whole to be decided about: at most, MB more", requests.peak);
-    row("  memory left afterwards, MB", "< 2", requests.kept, requests.kept < 2.0);
+    let again = streaming.requests();
+    row("  memory that the next 20 leave behind, MB more", "< 2", again.kept, again.kept < 2.0);
 }
 
 fn stdio() {
