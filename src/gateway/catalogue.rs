@@ -1,4 +1,4 @@
-//! Which tools say that they change nothing? Remembered from what the servers themselves answer to `tools/list`.
+//! Which tools say that they change nothing, and which arguments do they want repeated in headers? Remembered from what the servers themselves answer to `tools/list`.
 //!
 //! Per server and user, because a server may show everybody other tools; users who are shown the same share one list. Read
 //! without a lock. What was heard holds for [`FRESH`] after the first page, until the server says that its tools have
@@ -8,7 +8,8 @@
 use crate::access::{Effect, ServerName};
 use crate::clock::{Timestamp, minutes};
 use crate::id::UserId;
-use std::collections::BTreeSet;
+use crate::mcp::Mirrored;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +27,8 @@ const MAX_NAME: usize = 256;
 pub(super) struct Page {
     /// The tools on it.
     pub(super) tools: Vec<(String, Effect)>,
+    /// Those of them that want arguments repeated in headers.
+    pub(super) mirrored: Vec<(String, Vec<Mirrored>)>,
     /// The next page's cursor, as JSON; none on the last.
     pub(super) next: Option<String>,
 }
@@ -49,6 +52,7 @@ pub(super) struct Catalogue {
 #[derive(Debug, Clone)]
 struct Heard {
     read_only: Arc<BTreeSet<String>>,
+    mirrored: Arc<BTreeMap<String, Vec<Mirrored>>>,
     /// Whether the last page was heard as well.
     whole: bool,
     since: Timestamp,
@@ -65,17 +69,31 @@ impl Catalogue {
         }
     }
 
+    /// Which arguments of the tool `name` are repeated in headers; nothing if its server's list was not heard.
+    pub(super) fn mirrored(
+        &self,
+        server: &ServerName,
+        user: UserId,
+        name: &str,
+        now: Timestamp,
+    ) -> Option<Vec<Mirrored>> {
+        let lists = self.lists.pin();
+        let heard = lists.get(&(server.clone(), Some(user))).filter(|heard| heard.is_fresh(now))?;
+        heard.mirrored.get(name).cloned().or_else(|| heard.whole.then(Vec::new))
+    }
+
     /// Remembers a page that `server` showed `user`. `first` says that it was asked for without a cursor.
     pub(super) fn learn(&self, server: &ServerName, user: UserId, page: &Page, first: bool, now: Timestamp) {
         let (own, shared) = ((server.clone(), Some(user)), (server.clone(), None));
         let lists = self.lists.pin();
         let before = lists.get(&own).filter(|heard| !first && heard.is_fresh(now));
-        let (mut names, since) = match before {
-            Some(heard) => (BTreeSet::clone(&heard.read_only), heard.since),
+        let (mut names, mut mirrored, since) = match before {
+            Some(heard) => (BTreeSet::clone(&heard.read_only), BTreeMap::clone(&heard.mirrored), heard.since),
             // A later page alone: the rest was never heard.
-            None => (BTreeSet::new(), now),
+            None => (BTreeSet::new(), BTreeMap::new(), now),
         };
         let mut bytes: usize = names.iter().map(String::len).sum();
+        bytes += mirrored.iter().map(|(name, arguments)| size_of_mirrored(name, arguments)).sum::<usize>();
         for (name, effect) in &page.tools {
             match effect {
                 Effect::ReadOnly if name.len() <= MAX_NAME && bytes + name.len() <= MAX_BYTES => {
@@ -87,10 +105,20 @@ impl Catalogue {
                 }
             }
         }
+        for (name, arguments) in &page.mirrored {
+            let size = size_of_mirrored(name, arguments);
+            if name.len() <= MAX_NAME && bytes + size <= MAX_BYTES {
+                bytes += size;
+                mirrored.insert(name.clone(), arguments.clone());
+            }
+        }
         let whole = page.next.is_none() && (first || before.is_some());
-        let same = lists.get(&shared).filter(|heard| *heard.read_only == names);
-        let read_only = same.map_or_else(|| Arc::new(names), |heard| Arc::clone(&heard.read_only));
-        let heard = Heard { read_only, whole, since };
+        let same = lists.get(&shared).filter(|heard| *heard.read_only == names && *heard.mirrored == mirrored);
+        let (read_only, mirrored) = match same {
+            Some(heard) => (Arc::clone(&heard.read_only), Arc::clone(&heard.mirrored)),
+            None => (Arc::new(names), Arc::new(mirrored)),
+        };
+        let heard = Heard { read_only, mirrored, whole, since };
         if lists.len() + 2 > MAX_LISTS {
             lists.retain(|_, heard| heard.is_fresh(now));
             if lists.len() + 2 > MAX_LISTS {
@@ -105,6 +133,10 @@ impl Catalogue {
     pub(super) fn forget(&self, server: &ServerName) {
         self.lists.pin().retain(|(name, _), _| name != server);
     }
+}
+
+fn size_of_mirrored(name: &str, arguments: &[Mirrored]) -> usize {
+    name.len() + arguments.iter().map(Mirrored::size).sum::<usize>()
 }
 
 impl Heard {
@@ -125,7 +157,7 @@ mod tests {
 
     fn page(tools: &[(&str, Effect)], next: Option<&str>) -> Page {
         let tools = tools.iter().map(|(name, effect)| ((*name).to_owned(), *effect)).collect();
-        Page { tools, next: next.map(str::to_owned) }
+        Page { tools, next: next.map(str::to_owned), ..Page::default() }
     }
 
     fn name(text: &str) -> ServerName {
@@ -178,7 +210,7 @@ mod tests {
     fn a_flood_is_bounded_and_what_does_not_fit_is_not_read_only() {
         let (catalogue, files) = (Catalogue::default(), name("files"));
         let many: Vec<_> = (0..2_000).map(|n| (format!("tool-{n:0>60}"), ReadOnly)).collect();
-        catalogue.learn(&files, ANNA, &Page { tools: many.clone(), next: None }, true, NOW);
+        catalogue.learn(&files, ANNA, &Page { tools: many.clone(), ..Page::default() }, true, NOW);
         assert_eq!(catalogue.effect_of(&files, ANNA, &many[0].0, NOW), As(ReadOnly));
         assert_eq!(catalogue.effect_of(&files, ANNA, &many[1_999].0, NOW), As(Any));
         let long = "x".repeat(MAX_NAME + 1);

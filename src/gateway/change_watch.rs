@@ -92,7 +92,7 @@ mod tests {
     fn forgets(chunks: &[&[u8]]) -> bool {
         let (now, user) = (Timestamp::from_unix_seconds(1), UserId::from_bytes([1; 16]));
         let (server, catalogue) = (ServerName::parse("files").unwrap(), Arc::new(Catalogue::default()));
-        let page = Page { tools: vec![("read".to_owned(), Effect::ReadOnly)], next: None };
+        let page = Page { tools: vec![("read".to_owned(), Effect::ReadOnly)], ..Page::default() };
         catalogue.learn(&server, user, &page, true, now);
         let mut watched = Watched::new(Body::empty(), server.clone(), Arc::clone(&catalogue));
         for chunk in chunks {

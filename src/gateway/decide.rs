@@ -11,7 +11,7 @@ use crate::gateway::challenge;
 use crate::gateway::list_filter::read_page;
 use crate::gateway::router::Gateway;
 use crate::id::RequestId;
-use crate::mcp::{Asker, BuiltinServer, Era, MODERN, Posted, RpcError, Said, Unfit, answer};
+use crate::mcp::{Asker, BuiltinServer, Era, MODERN, Posted, RpcError, Said, Unfit, answer, is_any_mirrored};
 use crate::oauth::scope::ScopeSet;
 use axum::body::Bytes;
 use axum::http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, WWW_AUTHENTICATE};
@@ -78,12 +78,18 @@ impl Gateway {
         posted: &mut Posted<'_>,
     ) -> Result<Passed, Response> {
         match posted {
-            Posted::One(said) => match self.decide_one(asker, headers, said).await {
-                Ok(permission) => {
-                    Ok(Passed { _permissions: vec![permission], list: list_asked(said), era: said.era() })
+            Posted::One(said) => {
+                let decided = match self.decide_one(asker, headers, said).await {
+                    Ok(permission) => self.check_mirrored(asker, headers, said).await.map(|()| permission),
+                    Err(stopped) => Err(stopped),
+                };
+                match decided {
+                    Ok(permission) => {
+                        Ok(Passed { _permissions: vec![permission], list: list_asked(said), era: said.era() })
+                    }
+                    Err(stopped) => Err(refuse_one(asker, said, &stopped)),
                 }
-                Err(stopped) => Err(refuse_one(asker, said, &stopped)),
-            },
+            }
             Posted::Batch(elements) => self.decide_batch(asker, headers, elements).await,
         }
     }
@@ -133,6 +139,27 @@ impl Gateway {
             Denied::NotThere => Stopped::Error(said.not_there()),
             Denied::NotForUser => Stopped::Error(RpcError::http(StatusCode::FORBIDDEN, denied.to_string())),
         })
+    }
+
+    /// Whether the headers that repeat arguments of a call agree with them. A program reads no headers, so nobody else looks;
+    /// a server over HTTP does so itself. Where its list was not heard, it is asked if anything is repeated.
+    async fn check_mirrored(&self, asker: &Asker, headers: &HeaderMap, said: &Said<'_>) -> Result<(), Stopped> {
+        let Operation::Call(call) = &said.operation else { return Ok(()) };
+        if said.era() != Era::Modern || !matches!(asker.server.kind, ServerKind::Stdio(_)) {
+            return Ok(());
+        }
+        let (name, user) = (&asker.server.name, asker.token.claims().user);
+        let known = || self.catalogue.mirrored(name, user, &call.tool, self.app.now());
+        let mut mirrored = known();
+        if mirrored.is_none() && is_any_mirrored(headers) {
+            // Where it does not tell in time, nothing is known.
+            let _ = tokio::time::timeout(ASK_PATIENCE, self.hear_tools(asker, headers, Era::Modern)).await;
+            mirrored = known();
+        }
+        for argument in mirrored.unwrap_or_default() {
+            argument.check(headers, said.arguments()).map_err(Stopped::Error)?;
+        }
+        Ok(())
     }
 
     /// What a tool does, asking its server where that decides.

@@ -6,7 +6,7 @@
 
 use crate::access::Effect;
 use crate::gateway::catalogue::Page;
-use crate::mcp::{Era, members};
+use crate::mcp::{Era, Mirrored, members};
 use serde_json::value::RawValue;
 use std::ops::Range;
 
@@ -38,6 +38,7 @@ pub(super) fn show(json: &str, era: Era, shows: &dyn Fn(&str, Effect) -> bool) -
             Shown::List(text, listed) => {
                 lists = true;
                 page.tools.extend(listed.tools);
+                page.mirrored.extend(listed.mirrored);
                 page.next = page.next.or(listed.next);
                 written.push(text);
             }
@@ -55,13 +56,17 @@ fn show_one(json: &str, era: Era, shows: &dyn Fn(&str, Effect) -> bool) -> Resul
     let [tools, next, scope] = members::read(result, names).map_err(|_| Unclear)?;
     let Some(tools) = tools.map(RawValue::get) else { return Ok(Shown::AsItCame) };
     let listed: Vec<&RawValue> = serde_json::from_str(tools).map_err(|_| Unclear)?;
-    let mut page = Page { tools: Vec::with_capacity(listed.len()), next: None };
+    let mut page = Page { tools: Vec::with_capacity(listed.len()), ..Page::default() };
     page.next = next.map(RawValue::get).filter(|next| *next != "null").map(str::to_owned);
     let mut left = Vec::with_capacity(listed.len());
     for tool in listed {
         if let Some((name, effect)) = read_tool(tool.get()) {
             if shows(&name, effect) {
                 left.push(tool.get());
+            }
+            let mirrored = read_mirrored(tool.get());
+            if !mirrored.is_empty() {
+                page.mirrored.push((name.clone(), mirrored));
             }
             page.tools.push((name, effect));
         }
@@ -100,6 +105,12 @@ fn read_tool(json: &str) -> Option<(String, Effect)> {
         None => false,
     };
     Some((name, if reads_only { Effect::ReadOnly } else { Effect::Any }))
+}
+
+/// Which arguments it wants repeated in headers.
+fn read_mirrored(json: &str) -> Vec<Mirrored> {
+    let schema = members::read(json, ["inputSchema"]).ok().and_then(|[schema]| schema);
+    schema.map_or_else(Vec::new, |schema| Mirrored::declared_by(schema.get()))
 }
 
 /// Where `part`, which was read out of `whole`, stands in it.

@@ -26,7 +26,7 @@ const METHOD: HeaderName = HeaderName::from_static("mcp-method");
 const NAME: HeaderName = HeaderName::from_static("mcp-name");
 
 /// A generation of the protocol.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Era {
     /// 2026-07-28.
     Modern,
@@ -125,7 +125,7 @@ pub(super) fn of_request(headers: &HeaderMap, request: &Request<'_>, head: &Head
     agree(&VERSION, header, &version)?;
     agree(&METHOD, single(headers, &METHOD)?, &request.method)?;
     if let Some(named) = head.named(&request.method) {
-        let header = single(headers, &NAME)?.map(decode).transpose()?;
+        let header = single(headers, &NAME)?.map(|value| decode(&NAME, value)).transpose()?;
         agree(&NAME, header.as_deref(), &named)?;
     }
     if version == MODERN { Ok(Era::Modern) } else { Err(RpcError::unsupported_version(&version)) }
@@ -185,7 +185,7 @@ fn agree_if_present(headers: &HeaderMap, method: &str, head: &Head<'_>) -> Resul
     if let Some(header) = single(headers, &METHOD)? {
         agree(&METHOD, Some(header), method)?;
     }
-    match single(headers, &NAME)?.map(decode).transpose()? {
+    match single(headers, &NAME)?.map(|value| decode(&NAME, value)).transpose()? {
         Some(header) => agree(&NAME, Some(&header), head.named(method).as_deref().unwrap_or_default()),
         None => Ok(()),
     }
@@ -216,7 +216,8 @@ fn is_modern(version: &str) -> bool {
     version.len() == MODERN.len() && version.bytes().enumerate().all(shape) && version >= MODERN
 }
 
-fn single<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h str>, RpcError> {
+/// The only header of this name, if there is one.
+pub(super) fn single<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h str>, RpcError> {
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {
         (None, _) => Ok(None),
@@ -239,13 +240,14 @@ fn agree(name: &HeaderName, header: Option<&str>, body: &str) -> Result<(), RpcE
 }
 
 /// Undoes `=?base64?…?=`, which carries what a header cannot.
-fn decode(value: &str) -> Result<Cow<'_, str>, RpcError> {
+pub(super) fn decode<'v>(name: &HeaderName, value: &'v str) -> Result<Cow<'v, str>, RpcError> {
     let Some(encoded) = value.strip_prefix("=?base64?").and_then(|rest| rest.strip_suffix("?=")) else {
         return Ok(Cow::Borrowed(value));
     };
     let bytes = STANDARD.decode(encoded).ok();
     let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
-    text.map(Cow::Owned).ok_or_else(|| RpcError::header_mismatch("The mcp-name header is not valid Base64 of UTF-8."))
+    let invalid = || RpcError::header_mismatch(format!("The {name} header is not valid Base64 of UTF-8."));
+    text.map(Cow::Owned).ok_or_else(invalid)
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ pub(crate) mod members;
 pub mod jsonrpc;
 mod era;
 mod error;
+mod mirrored;
 pub(crate) mod answer;
 mod posted;
 mod names;
@@ -27,5 +28,6 @@ mod server;
 
 pub use era::{Era, LEGACY, MODERN};
 pub use error::RpcError;
+pub use mirrored::{Mirrored, is_any_mirrored};
 pub use posted::{Posted, Said, Unfit};
 pub use server::{Asker, BuiltinServer};

@@ -103,6 +103,11 @@ impl<'a> Said<'a> {
         &self.message
     }
 
+    /// `params.arguments` as JSON text.
+    pub fn arguments(&self) -> Option<&'a str> {
+        self.head.arguments()
+    }
+
     /// Whether it asks for a page of a list that is not the first.
     pub fn has_cursor(&self) -> bool {
         let Message::Request(request) = &self.message else { return false };
