@@ -190,6 +190,11 @@ impl Call {
 
     /// Waits for the end; whatever comes before is dropped.
     pub(super) async fn end(mut self) -> Result<Reply, CallError> {
+        self.until_end().await
+    }
+
+    /// The same; nothing is lost if it is abandoned. After the end there is nothing.
+    pub(super) async fn until_end(&mut self) -> Result<Reply, CallError> {
         loop {
             if let Next::End(end) = self.next().await {
                 return end;

@@ -163,6 +163,11 @@ impl Connection {
         }
     }
 
+    /// Gives up a request without a word to the child, which may answer or not.
+    pub(super) fn forget(&self, id: u64) {
+        self.take(id);
+    }
+
     /// From now on progress of a request is told under another token, which is JSON.
     pub(super) fn change_progress(&self, id: u64, token: Option<&str>) {
         if let Some(open) = self.calls().open.get_mut(&id) {

@@ -1,18 +1,23 @@
 //! Which era does a child speak, and what does it offer? Asked once, when it starts.
 //!
-//! `initialize` comes first: a child of the legacy era knows nothing else, and one of both eras understands it. Only a child
-//! that refuses it is asked `server/discover` (MCP 2026-07-28). What it says is kept, for clients of either era.
+//! A child for clients of the modern era is asked `server/discover` first (MCP 2026-07-28), unless it is known to be of the
+//! legacy one ([`super::inquiry`]). Otherwise `initialize` comes first: a child of the legacy era knows nothing else, and one
+//! of both eras understands it. A child that refuses it is asked `server/discover` as well. What it says is kept, for
+//! clients of either era.
 
 use crate::clock::Timestamp;
-use crate::gateway::stdio::call::{CallError, Reply};
+use crate::gateway::stdio::call::{Call, CallError, Reply};
 use crate::gateway::stdio::connection::{Caller, Connection};
 use crate::gateway::stdio::framing::printable;
+use crate::gateway::stdio::inquiry::{self, Inquiry, Known};
 use crate::gateway::stdio::object::Object;
 use crate::mcp::{Era, MODERN};
 use bytes::Bytes;
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
+const DISCOVER: &str = "server/discover";
 /// The newest legacy revision, which a child is asked for.
 pub(super) const NEWEST_LEGACY: &str = "2025-11-25";
 /// The oldest revision of Streamable HTTP. What a child of an older one says is understood by its clients.
@@ -31,6 +36,8 @@ pub(super) struct Hello {
     pub(super) client_info: Box<str>,
     /// Whether the client itself will say `notifications/initialized`.
     pub(super) client_confirms: bool,
+    /// Of which era its clients are: how it is spoken to if it speaks both.
+    pub(super) era: Era,
 }
 
 /// What a child has told about itself; each text is the JSON of an object.
@@ -132,8 +139,52 @@ pub(super) fn modern_meta() -> [(&'static str, Cow<'static, str>); 3] {
 }
 
 /// Begins to speak with a child. The error is a sentence.
-pub(super) async fn shake_hands(connection: &Arc<Connection>, hello: &Hello, now: Timestamp) -> Result<Facts, String> {
-    let Hello { capabilities, client_info, client_confirms } = hello;
+pub(super) async fn shake_hands(
+    connection: &Arc<Connection>,
+    hello: &Hello,
+    inquiry: &Inquiry,
+    now: Timestamp,
+) -> Result<Facts, String> {
+    if hello.era == Era::Legacy || inquiry.known() == Known::Legacy {
+        return greet(connection, hello, now).await;
+    }
+    let mut question = question(connection, now).await?;
+    let answer = match inquiry.known() {
+        Known::Modern => Some(question.until_end().await),
+        _ => tokio::time::timeout(inquiry::PATIENCE, question.until_end()).await.ok(),
+    };
+    match answer {
+        Some(Ok(Reply::Result(result))) if let Some(facts) = modern(&result) => {
+            inquiry.learn(Known::Modern);
+            Ok(facts)
+        }
+        Some(Ok(_)) => {
+            inquiry.learn(Known::Legacy);
+            greet(connection, hello, now).await
+        }
+        Some(Err(error)) => {
+            if let CallError::Ended(_) = error {
+                inquiry.learn(Known::Legacy);
+            }
+            Err(unanswered(DISCOVER, &error))
+        }
+        None => {
+            let greeted = greet(connection, hello, now).await;
+            // Either it was slow to start, and has answered both by now, or it does not answer what it does not know.
+            let late = tokio::time::timeout(Duration::ZERO, question.until_end()).await;
+            connection.forget(question.id());
+            if let Ok(facts) = &greeted {
+                let speaks = matches!(&late, Ok(Ok(Reply::Result(result))) if modern(result).is_some());
+                let speaks = speaks || facts.era == Era::Modern;
+                inquiry.learn(if speaks { Known::Modern } else { Known::Legacy });
+            }
+            greeted
+        }
+    }
+}
+
+async fn greet(connection: &Arc<Connection>, hello: &Hello, now: Timestamp) -> Result<Facts, String> {
+    let Hello { capabilities, client_info, client_confirms, .. } = hello;
     let params =
         format!(r#"{{"protocolVersion":"{NEWEST_LEGACY}","capabilities":{capabilities},"clientInfo":{client_info}}}"#);
     match ask(connection, "initialize", &params, now).await? {
@@ -146,12 +197,8 @@ pub(super) async fn shake_hands(connection: &Arc<Connection>, hello: &Hello, now
             Ok(facts)
         }
         Reply::Error(refusal) => {
-            let mut meta = Object::default();
-            for (name, value) in modern_meta() {
-                meta.set(name, value);
-            }
-            let params = format!("{{\"_meta\":{}}}", meta.to_json());
-            match ask(connection, "server/discover", &params, now).await? {
+            let answer = question(connection, now).await?.end().await;
+            match answer.map_err(|error| unanswered(DISCOVER, &error))? {
                 Reply::Result(result) => modern(&result)
                     .ok_or_else(|| format!("it refused initialize, and does not speak revision {MODERN} either")),
                 Reply::Error(_) => Err(format!("it refused initialize: {}", printable(&refusal, 300))),
@@ -161,12 +208,24 @@ pub(super) async fn shake_hands(connection: &Arc<Connection>, hello: &Hello, now
 }
 
 async fn ask(connection: &Arc<Connection>, method: &str, params: &str, now: Timestamp) -> Result<Reply, String> {
+    send(connection, method, params, now).await?.end().await.map_err(|error| unanswered(method, &error))
+}
+
+/// Whether it speaks the modern era.
+async fn question(connection: &Arc<Connection>, now: Timestamp) -> Result<Call, String> {
+    let mut meta = Object::default();
+    for (name, value) in modern_meta() {
+        meta.set(name, value);
+    }
+    send(connection, DISCOVER, &format!("{{\"_meta\":{}}}", meta.to_json()), now).await
+}
+
+async fn send(connection: &Arc<Connection>, method: &str, params: &str, now: Timestamp) -> Result<Call, String> {
     let mut caller = Caller::keyward();
     // It is not to be cancelled (MCP 2025-11-25, cancellation).
     caller.cancels = false;
     let call = connection.call(method, caller, now, |_| Some(Cow::Borrowed(params))).await;
-    let call = call.map_err(|error| unanswered(method, &error))?;
-    call.end().await.map_err(|error| unanswered(method, &error))
+    call.map_err(|error| unanswered(method, &error))
 }
 
 fn unanswered(method: &str, error: &CallError) -> String {

@@ -179,12 +179,13 @@ async fn initialize(context: &Context<'_>, request: &Request<'_>) -> Response {
             capabilities: bounded("capabilities", "{}"),
             client_info: bounded("clientInfo", CLIENT_INFO),
             client_confirms: true,
+            era: Era::Legacy,
         };
         (pool.slot_of_session(context.user, &session_id, hello), Abilities::of(&capabilities))
     } else {
         // What is asked of one client's files makes no sense for the others that the child serves.
         let can = Abilities { roots: false, ..Abilities::of(&capabilities) };
-        (pool.slot_of_user(context.user, asked_of(&capabilities)), can)
+        (pool.slot_of_user(context.user, Era::Legacy, asked_of(&capabilities)), can)
     };
     let opening = Opening { pool, slot: own_child.then_some(&slot) };
     let running = match slot.running(pool).await {
@@ -293,7 +294,7 @@ async fn begin(
 async fn child(context: &Context<'_>, session: Option<&Arc<Session>>) -> Result<Arc<Running>, Told> {
     let slot = match session {
         Some(session) => Arc::clone(session.slot()),
-        None => context.pool.slot_of_user(context.user, "{}".into()),
+        None => context.pool.slot_of_user(context.user, Era::Legacy, "{}".into()),
     };
     slot.running(&context.pool).await.map_err(|unavailable| unavailable.told())
 }

@@ -15,6 +15,7 @@
 //! | `connection` | How do many callers speak over one pair of pipes? |
 //! | `audience` | Who hears what a child says without having been asked? |
 //! | `session` | What does a client of the legacy era have here between its requests? |
+//! | `inquiry` | Is a child asked whether it speaks the modern era, before it is greeted in the legacy one? |
 //! | `handshake` | Which era does a child speak, and what does it offer? |
 //! | `running` | What belongs to one running child? |
 //! | `trouble` | May a child be started again now, after it failed? |
@@ -38,6 +39,7 @@ mod call;
 mod connection;
 mod audience;
 mod session;
+mod inquiry;
 mod handshake;
 mod running;
 mod trouble;

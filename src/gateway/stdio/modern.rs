@@ -54,7 +54,7 @@ async fn forward(context: &Context<'_>, request: &Request<'_>) -> Result<Respons
     let meta = params.object("_meta").unwrap_or_default();
     let declared = meta.object("io.modelcontextprotocol/clientCapabilities").unwrap_or_default();
     let pool = &context.pool;
-    let slot = pool.slot_of_user(context.user, ASKED.into());
+    let slot = pool.slot_of_user(context.user, Era::Modern, ASKED.into());
     let running = slot.running(pool).await.map_err(|unavailable| unavailable.told())?;
     let facts = running.facts();
     if facts.era == Era::Legacy {

@@ -6,12 +6,14 @@
 use crate::access::{ChildMode, ServerName, StdioUpstream};
 use crate::clock::Timestamp;
 use crate::gateway::stdio::handshake::Hello;
+use crate::gateway::stdio::inquiry::Inquiry;
 use crate::gateway::stdio::session::{self, Abilities, Session};
 use crate::gateway::stdio::slot::{Slot, SlotKey, Unavailable};
 use crate::gateway::stdio::suspended::Suspended;
 use crate::gateway::stdio::trouble::{Failing, Trouble};
 use crate::gateway::stdio::{Host, Place};
 use crate::id::UserId;
+use crate::mcp::Era;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
@@ -38,13 +40,15 @@ pub(super) struct Pool {
     /// Failures to start, which are no fault of whom it is started for.
     trouble: Mutex<Trouble>,
     suspended: Arc<Suspended>,
+    inquiry: Inquiry,
 }
 
 impl Pool {
     pub(super) fn new(host: Arc<Host>, server: ServerName, upstream: StdioUpstream) -> Self {
         let places = Arc::new(Semaphore::new(upstream.max_children));
         let (slots, sessions, trouble) = (Mutex::default(), RwLock::default(), Mutex::default());
-        Self { host, server, upstream, places, slots, sessions, trouble, suspended: Arc::default() }
+        let (suspended, inquiry) = (Arc::default(), Inquiry::default());
+        Self { host, server, upstream, places, slots, sessions, trouble, suspended, inquiry }
     }
 
     /// What all servers share.
@@ -67,21 +71,29 @@ impl Pool {
         &self.suspended
     }
 
+    /// What is known of the eras of its children.
+    pub(super) const fn inquiry(&self) -> &Inquiry {
+        &self.inquiry
+    }
+
     /// The time.
     pub(super) fn now(&self) -> Timestamp {
         self.host.app.now()
     }
 
-    /// The place of the child for clients of `user` without a session of their own, who can be asked for what
+    /// The place of the child for clients of `user` of this era without a session of their own, who can be asked for what
     /// `capabilities` (JSON) declare.
-    pub(super) fn slot_of_user(&self, user: UserId, capabilities: Box<str>) -> Arc<Slot> {
-        let (key, capabilities) = match self.upstream.mode {
-            ChildMode::Shared => (SlotKey::Shared, "{}".into()),
-            ChildMode::PerUser | ChildMode::PerSession => (SlotKey::User(user, capabilities.clone()), capabilities),
+    pub(super) fn slot_of_user(&self, user: UserId, era: Era, capabilities: Box<str>) -> Arc<Slot> {
+        let (key, era, capabilities) = match self.upstream.mode {
+            // Clients of both eras share it, and those of the legacy one lose more in the other.
+            ChildMode::Shared => (SlotKey::Shared, Era::Legacy, "{}".into()),
+            ChildMode::PerUser | ChildMode::PerSession => {
+                (SlotKey::User(user, era, capabilities.clone()), era, capabilities)
+            }
         };
         let now = self.now();
         let hello =
-            || Hello { capabilities, client_info: super::handshake::CLIENT_INFO.into(), client_confirms: false };
+            || Hello { capabilities, client_info: super::handshake::CLIENT_INFO.into(), client_confirms: false, era };
         let mut slots = self.slots();
         Arc::clone(slots.entry(key.clone()).or_insert_with(|| Arc::new(Slot::new(key, hello(), now))))
     }

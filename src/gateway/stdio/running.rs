@@ -10,6 +10,7 @@ use crate::gateway::stdio::child::{self, End, Ending};
 use crate::gateway::stdio::connection::Connection;
 use crate::gateway::stdio::framing::{Line, Lines, printable};
 use crate::gateway::stdio::handshake::{Facts, Hello, shake_hands};
+use crate::gateway::stdio::inquiry::Inquiry;
 use crate::gateway::stdio::outbox::Outbox;
 use crate::gateway::stdio::{Host, Place};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -66,6 +67,7 @@ impl Running {
         upstream: &StdioUpstream,
         hello: &Hello,
         audience: &Arc<Audience>,
+        inquiry: &Inquiry,
         place: Place,
     ) -> Result<Self, String> {
         let options = &host.options;
@@ -92,7 +94,7 @@ impl Running {
             Keeper { host: Arc::clone(host), server: server.clone(), pid, connection: Arc::clone(&connection) };
         tokio::spawn(keeper.keep(process.end, reader, tell, place));
 
-        let greeting = shake_hands(&connection, hello, started_at);
+        let greeting = shake_hands(&connection, hello, inquiry, started_at);
         let greeted = tokio::time::timeout(options.start_patience, greeting).await;
         let seconds = options.start_patience.as_secs();
         match greeted.unwrap_or_else(|_| Err(format!("it did not answer within {seconds} seconds"))) {
@@ -107,6 +109,11 @@ impl Running {
                 log_level: Mutex::new(Box::from("")),
             }),
             Err(why) => {
+                if connection.ended().is_some() {
+                    // Its place is free then.
+                    let mut ended = ended;
+                    let _ = tokio::time::timeout(LAST_WORDS, ended.wait_for(Option::is_some)).await;
+                }
                 let complaint = complaint.lock().unwrap_or_else(PoisonError::into_inner);
                 Err(if complaint.is_empty() { why } else { format!("{why} (it said: {complaint})") })
             }

@@ -8,10 +8,12 @@ use crate::clock::Timestamp;
 use crate::gateway::stdio::audience::Audience;
 use crate::gateway::stdio::call::Told;
 use crate::gateway::stdio::handshake::Hello;
+use crate::gateway::stdio::inquiry::Known;
 use crate::gateway::stdio::pool::Pool;
 use crate::gateway::stdio::running::Running;
 use crate::gateway::stdio::trouble::{Failing, Trouble};
 use crate::id::UserId;
+use crate::mcp::Era;
 use axum::http::StatusCode;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,8 +25,8 @@ use tokio::sync::OwnedMutexGuard;
 pub(super) enum SlotKey {
     /// Everybody.
     Shared,
-    /// One user's clients that can be asked for the same: their capabilities, as JSON.
-    User(UserId, Box<str>),
+    /// One user's clients of one era that can be asked for the same: their capabilities, as JSON.
+    User(UserId, Era, Box<str>),
     /// One session.
     Session(UserId, Box<str>),
 }
@@ -34,7 +36,7 @@ impl SlotKey {
     pub(super) const fn user(&self) -> Option<UserId> {
         match self {
             Self::Shared => None,
-            Self::User(user, _) | Self::Session(user, _) => Some(*user),
+            Self::User(user, ..) | Self::Session(user, _) => Some(*user),
         }
     }
 }
@@ -151,9 +153,15 @@ impl Slot {
         let now = pool.now();
         trouble.check(now).map_err(Unavailable::Failing)?;
         pool.may_start(now)?;
-        let place = pool.place(&self).await?;
-        let started =
-            Running::start(pool.host(), pool.server(), pool.upstream(), &self.hello, &self.audience, place).await;
+        let is_first = self.hello.era == Era::Modern && pool.inquiry().known() == Known::Nothing;
+        let mut started = self.start_child(pool).await?;
+        if is_first && started.is_err() && pool.inquiry().known() == Known::Legacy {
+            // It has ended when it was asked something, as programs of the legacy era may; or else it does not run at all.
+            started = self.start_child(pool).await?;
+            if started.is_err() {
+                pool.inquiry().learn(Known::Nothing);
+            }
+        }
         match started {
             Ok(running) => {
                 pool.did_start();
@@ -165,6 +173,12 @@ impl Slot {
             }
             Err(why) => Err(pool.did_not_start(why)),
         }
+    }
+
+    async fn start_child(self: &Arc<Self>, pool: &Arc<Pool>) -> Result<Result<Running, String>, Unavailable> {
+        let place = pool.place(self).await?;
+        let (host, server, upstream) = (pool.host(), pool.server(), pool.upstream());
+        Ok(Running::start(host, server, upstream, &self.hello, &self.audience, pool.inquiry(), place).await)
     }
 
     /// The child, if there is one and it lives.

@@ -23,7 +23,24 @@ fn speaks() {
         match era {
             "refuses" => std::process::exit(9),
             "silent" => std::thread::sleep(Duration::from_mins(10)),
-            _ => Child::new(era == "modern").serve(),
+            // In the era of the first message.
+            "both" => {
+                let first = first_line();
+                Child::new(!is_greeting(&first)).serve(Some(first));
+            }
+            // Nothing may come before the greeting: it ends, or does not answer.
+            "dies" => {
+                let first = first_line();
+                if !is_greeting(&first) {
+                    std::process::exit(9);
+                }
+                Child::new(false).serve(Some(first));
+            }
+            "ignores" => {
+                let first = first_line();
+                Child::new(false).serve(is_greeting(&first).then_some(first));
+            }
+            _ => Child::new(era == "modern").serve(None),
         }
     }
 }
@@ -36,6 +53,14 @@ struct Child {
     client: Arc<Mutex<Value>>,
     seen: Arc<Mutex<Vec<Value>>>,
     listens: Arc<Mutex<Vec<Value>>>,
+}
+
+fn first_line() -> String {
+    std::io::stdin().lock().lines().next().unwrap().unwrap()
+}
+
+fn is_greeting(line: &str) -> bool {
+    serde_json::from_str::<Value>(line).unwrap()["method"] == "initialize"
 }
 
 fn write(message: &Value) {
@@ -60,9 +85,9 @@ impl Child {
         Self { modern, asked, cancelled, client, seen: Arc::default(), listens: Arc::default() }
     }
 
-    fn serve(&self) {
-        for line in std::io::stdin().lock().lines() {
-            let Ok(message) = serde_json::from_str::<Value>(&line.unwrap()) else { continue };
+    fn serve(&self, first: Option<String>) {
+        for line in first.into_iter().chain(std::io::stdin().lock().lines().map(Result::unwrap)) {
+            let Ok(message) = serde_json::from_str::<Value>(&line) else { continue };
             self.seen.lock().unwrap().push(message.clone());
             let (id, method) = (message["id"].clone(), message["method"].as_str().unwrap_or_default().to_owned());
             if method.is_empty() {
@@ -127,9 +152,12 @@ impl Child {
                 None
             }
             "tools/list" => {
-                let tools: Vec<Value> = ["echo", "slow", "progress"]
+                let mut tools: Vec<Value> = ["echo", "slow", "progress"]
                     .map(|name| json!({"name": name, "inputSchema": {"type": "object"}}))
                     .into();
+                let region = json!({"type": "string", "x-mcp-header": "Region"});
+                let schema = json!({"type": "object", "properties": {"region": region}});
+                tools.push(json!({"name": "regional", "inputSchema": schema}));
                 complete(json!({"tools": tools}))
             }
             "resources/read" => Some(json!({"error": {"code": -32002, "message": "Resource not found"}})),
@@ -146,7 +174,7 @@ impl Child {
         let arguments = &params["arguments"];
         let number = |name: &str| arguments[name].as_u64().unwrap_or_default();
         Some(match params["name"].as_str().unwrap_or_default() {
-            "echo" => text(arguments.to_string()),
+            "echo" | "regional" => text(arguments.to_string()),
             "seen" => text(Value::from(self.seen.lock().unwrap().clone()).to_string()),
             "client" => text(self.client.lock().unwrap().to_string()),
             "pid" => text(std::process::id().to_string()),

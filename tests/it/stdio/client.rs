@@ -60,6 +60,11 @@ impl Mcp {
         Self { modern: Some(capabilities), ..Self::legacy(appliance) }
     }
 
+    /// The same of another user's.
+    pub fn modern_of(appliance: &Appliance, user: UserId) -> Self {
+        Self { modern: Some(json!({})), ..Self::of(appliance, user) }
+    }
+
     /// Begins a session.
     pub async fn initialize(&mut self, capabilities: Value) -> Value {
         let params = json!({
@@ -100,7 +105,12 @@ impl Mcp {
 
     /// Sends a message; the answer's head comes back.
     pub async fn send(&self, message: &Value) -> Events {
-        let mut headers = vec![];
+        self.send_with(message, &[]).await
+    }
+
+    /// The same with further headers.
+    pub async fn send_with(&self, message: &Value, further: &[(&str, &str)]) -> Events {
+        let mut headers = further.to_vec();
         if let Some(session) = &self.session {
             headers.push(("mcp-session-id", session.as_str()));
         }

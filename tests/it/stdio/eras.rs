@@ -3,6 +3,7 @@
 use super::client::{Mcp, appliance, section};
 use crate::support::Appliance;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_legacy_client_calls_a_tool_in_its_session() {
@@ -76,7 +77,9 @@ async fn a_legacy_child_sees_nothing_of_the_modern_era() {
     let appliance = appliance("");
     let client = Mcp::modern(&appliance, json!({}));
     client.tool("echo", json!({})).await;
-    let seen = client.told("seen", json!({})).await;
+    let mut seen = client.told("seen", json!({})).await;
+    let asked = seen.as_array_mut().unwrap().remove(0);
+    assert_eq!(asked["method"], "server/discover", "whether it speaks that era");
     let text = seen.to_string();
     assert!(!text.contains("io.modelcontextprotocol/") && !text.contains("2026"), "{text}");
     assert_eq!(seen[0]["method"], "initialize");
@@ -195,4 +198,69 @@ async fn a_modern_client_that_wants_the_log_gets_it_with_its_answer() {
     let seen = client.told("seen", json!({})).await;
     let levels = seen.as_array().unwrap().iter().filter(|message| message["method"] == "logging/setLevel");
     assert_eq!(levels.map(|message| message["params"]["level"].clone()).collect::<Vec<_>>(), ["debug"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_child_of_both_eras_speaks_that_of_its_clients() {
+    let appliance = Appliance::with_file(&section("", "STDIO_CHILD = \"both\""));
+    let modern = Mcp::modern(&appliance, json!({}));
+    let seen = modern.told("seen", json!({})).await;
+    assert_eq!(seen[0]["method"], "server/discover");
+    assert_eq!(seen[1]["params"]["_meta"]["io.modelcontextprotocol/protocolVersion"], "2026-07-28", "{seen}");
+
+    let legacy = Mcp::with_session(&appliance, json!({})).await;
+    let seen = legacy.told("seen", json!({})).await;
+    assert_eq!(seen[0]["method"], "initialize");
+    assert!(!seen.to_string().contains("2026"), "{seen}");
+    let mut stream = legacy.listen().await;
+    legacy.tool("change", json!({})).await;
+    assert_eq!(stream.message().await["method"], "notifications/tools/list_changed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_child_that_ends_when_it_is_asked_first_is_never_asked_again() {
+    let starts = tempfile::NamedTempFile::new().unwrap();
+    let environment = format!("STDIO_CHILD = \"dies\", STDIO_STARTS = {:?}", starts.path());
+    let mut appliance = Appliance::with_file(&section("max_children = 1", &environment));
+    let member = appliance.add_member("eva");
+    let count = || std::fs::read_to_string(starts.path()).unwrap().lines().count();
+    assert_eq!(Mcp::modern(&appliance, json!({})).told("echo", json!({"a": 1})).await, json!({"a": 1}));
+    assert_eq!(count(), 2, "again, and greeted as it likes");
+    let other = Mcp::modern_of(&appliance, member.id);
+    assert_eq!(other.told("echo", json!({"a": 2})).await, json!({"a": 2}));
+    assert_eq!(count(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_child_that_does_not_answer_when_it_is_asked_first_is_waited_for_only_once() {
+    let mut appliance = Appliance::with_file(&section("", "STDIO_CHILD = \"ignores\""));
+    let member = appliance.add_member("eva");
+    assert_eq!(Mcp::modern(&appliance, json!({})).told("echo", json!({"a": 1})).await, json!({"a": 1}));
+    let other = Mcp::modern_of(&appliance, member.id);
+    let answered = tokio::time::timeout(Duration::from_secs(4), other.told("echo", json!({"a": 2}))).await;
+    assert_eq!(answered.expect("no wait"), json!({"a": 2}));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn arguments_that_headers_repeat_are_the_same_in_the_body() {
+    let appliance = appliance("");
+    let client = Mcp::modern(&appliance, json!({}));
+    let regional = |region: &str| client.call("regional", json!({"region": region}));
+    let told = async |region: &str, headers: &[(&str, &str)]| {
+        let mut answer = client.send_with(&regional(region), headers).await;
+        let body = answer.json().await;
+        (answer.status.as_u16(), body["error"]["code"].as_i64().unwrap_or_default())
+    };
+    let param = "mcp-param-region";
+    // Nobody has asked for the list yet: Keyward does.
+    assert_eq!(told("eu", &[(param, "us")]).await, (400, -32020));
+    assert_eq!(told("eu", &[(param, "eu")]).await, (200, 0));
+    assert_eq!(told("eu", &[(param, "=?base64?ZXU=?=")]).await, (200, 0));
+    assert_eq!(told("eu", &[(param, "=?base64?ZXU?=")]).await, (400, -32020));
+    assert_eq!(told("eu", &[(param, "eu"), (param, "eu")]).await, (400, -32020));
+    assert_eq!(told("eu", &[]).await, (400, -32020), "somebody on the way may have looked for it");
+    assert_eq!(client.send(&client.call("regional", json!({}))).await.status, 200);
+    assert_eq!(client.send(&client.call("echo", json!({"region": "eu"}))).await.status, 200);
+    let legacy = Mcp::with_session(&appliance, json!({})).await;
+    assert_eq!(legacy.send(&legacy.call("regional", json!({"region": "eu"}))).await.status, 200);
 }
