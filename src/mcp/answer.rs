@@ -96,15 +96,15 @@ pub(super) fn append_json_as_string(out: &mut Vec<u8>, json: &str) {
 }
 
 /// A response with a JSON body.
-pub fn json(status: StatusCode, body: Vec<u8>) -> Response {
-    let mut response = Response::new(Body::from(body));
+pub fn json(status: StatusCode, body: impl Into<Body>) -> Response {
+    let mut response = Response::new(body.into());
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 
-/// 202 without a body: to notifications.
-pub(super) fn accepted() -> Response {
+/// 202 without a body: to what gets no answer.
+pub fn accepted() -> Response {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::ACCEPTED;
     response

@@ -5,7 +5,7 @@
 
 use crate::gateway::stdio::connection::Connection;
 use crate::gateway::stdio::message::{self, Outcome};
-use crate::gateway::stdio::stream;
+use crate::mcp::answer;
 use axum::http::StatusCode;
 use axum::response::Response;
 use bytes::Bytes;
@@ -101,7 +101,7 @@ impl Told {
 
     /// The same as a response.
     pub(super) fn response(&self, id: &str) -> Response {
-        stream::json(self.status, self.body(id))
+        answer::json(self.status, self.body(id))
     }
 }
 

@@ -18,7 +18,7 @@ use crate::gateway::stdio::session::{Abilities, Session};
 use crate::gateway::stdio::slot::{Slot, SlotKey};
 use crate::gateway::stdio::stream::{self, Step, Steps};
 use crate::mcp::jsonrpc::{Message, Notification, Request};
-use crate::mcp::{Era, Said, members};
+use crate::mcp::{Era, Said, answer, members};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
 use bytes::Bytes;
@@ -50,11 +50,11 @@ pub(super) async fn answer(context: &Context<'_>, said: &Said<'_>, body: &Bytes)
         },
         (Message::Notification(notification), None) => {
             notified(context, session.as_ref(), notification).await;
-            stream::accepted()
+            answer::accepted()
         }
         _ => {
             if answered(session.as_ref(), body).await {
-                stream::accepted()
+                answer::accepted()
             } else {
                 Told::new(StatusCode::BAD_REQUEST, -32600, "Nothing was asked under this id.").response("null")
             }
@@ -90,7 +90,7 @@ pub(super) async fn answer_batch(context: &Context<'_>, elements: Vec<Element<'_
         }
     }
     if answers.is_empty() {
-        return stream::accepted();
+        return answer::accepted();
     }
     let mut all = vec![b'['];
     all.extend(answers.join(&b','));

@@ -16,7 +16,7 @@ use crate::gateway::stdio::stream::{self, Step};
 use crate::gateway::stdio::subscription;
 use crate::gateway::stdio::suspended::{NotResumed, Suspended, Suspender, Whose};
 use crate::mcp::jsonrpc::{Message, Request};
-use crate::mcp::{Era, RpcError, Said};
+use crate::mcp::{Era, RpcError, Said, answer};
 use axum::http::StatusCode;
 use axum::response::Response;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ const ASKED: &str = r#"{"elicitation":{"form":{},"url":{}},"sampling":{}}"#;
 /// Answers one message.
 pub(super) async fn answer(context: &Context<'_>, said: &Said<'_>) -> Response {
     // Notifications of a client tell a child nothing in this era: leaving is what cancels.
-    let Message::Request(request) = said.message() else { return stream::accepted() };
+    let Message::Request(request) = said.message() else { return answer::accepted() };
     let id = request.id.as_json();
     if is_of_the_past(&request.method) {
         return RpcError::method_not_found(Era::Modern, &request.method).to_response(Some(request.id));

@@ -5,6 +5,7 @@
 //! [`KEEP_ALIVE`], so that nobody on the way takes it for dead; whoever drops the response drops its source.
 
 use crate::gateway::stdio::call::Told;
+use crate::mcp::answer;
 use axum::body::Body;
 use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -67,8 +68,8 @@ pub(super) async fn respond(mut steps: Steps, accepts: Accepts) -> Response {
         loop {
             match steps.await {
                 Step::Message(_, next) => steps = next,
-                Step::Last(status, body) => return json(status, body),
-                Step::End => return accepted(),
+                Step::Last(status, body) => return answer::json(status, body),
+                Step::End => return answer::accepted(),
             }
         }
     }
@@ -78,7 +79,7 @@ pub(super) async fn respond(mut steps: Steps, accepts: Accepts) -> Response {
     };
     match first {
         Step::Message(message, next) => events(Some(event(&message)), Some(next)),
-        Step::Last(status, body) if accepts.json => json(status, body),
+        Step::Last(status, body) if accepts.json => answer::json(status, body),
         Step::Last(_, body) => events(Some(event(&body)), None),
         Step::End => events(None, None),
     }
@@ -87,21 +88,6 @@ pub(super) async fn respond(mut steps: Steps, accepts: Accepts) -> Response {
 /// A stream of what comes from `steps`, begun at once.
 pub(super) fn stream(steps: Steps) -> Response {
     events(None, Some(steps))
-}
-
-/// An answer as JSON.
-pub(super) fn json(status: StatusCode, body: Bytes) -> Response {
-    let mut response = Response::new(Body::from(body));
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response
-}
-
-/// 202 without a body: to what gets no answer.
-pub(super) fn accepted() -> Response {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::ACCEPTED;
-    response
 }
 
 /// Refuses a client that takes nothing that could be sent.
