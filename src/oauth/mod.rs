@@ -20,5 +20,6 @@ pub mod client_authentication;
 pub mod metadata;
 pub mod grant;
 pub mod authorization_code;
+pub mod refresh_pace;
 pub mod refresh_token;
 pub mod form;

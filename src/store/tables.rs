@@ -77,7 +77,7 @@ pub const GRANT_USES: Table<GrantId, LastUse> = Table::new("grant_uses");
 pub const AUTHORIZATION_CODES: Table<TokenDigest, AuthorizationCode> = Table::new("authorization_codes");
 /// Refresh tokens by digest.
 pub const REFRESH_TOKENS: Table<TokenDigest, RefreshToken> = Table::new("refresh_tokens");
-/// How fast a grant is refreshed: [`crate::oauth::refresh_token::RefreshPace`].
+/// How fast a grant is refreshed: [`crate::oauth::refresh_pace::RefreshPace`].
 pub const REFRESH_PACES: Table<GrantId, Timestamp> = Table::new("refresh_paces");
 
 /// Signing keys, their private halves sealed.
