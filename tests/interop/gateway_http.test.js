@@ -12,7 +12,7 @@ import { bearerProxy } from "./support/bearer_proxy.js";
 import { CALLERS } from "./support/callers.js";
 import { assertAlike, failing } from "./support/check_by_check.js";
 import { serverChecks } from "./support/conformance_suite.js";
-import { cancellation, longStream, plainCalls, questions, rootsAsked } from "./support/fixture_journeys.js";
+import { everyJourney, rootsAsked } from "./support/fixture_journeys.js";
 import { signIn } from "./support/full_flow.js";
 import { Person } from "./support/person.js";
 import { sdkV1 } from "./support/sdk_v1.js";
@@ -58,13 +58,7 @@ describe("conformance, check by check", () => {
 
 for (const [name, connect] of CALLERS) {
   test(`${name}: lists, calls, long stream, cancellation, elicitation and sampling`, async () => {
-    const caller = await connect(at);
-    await plainCalls(caller);
-    await longStream(caller);
-    await questions(caller);
-    await rootsAsked(caller);
-    await cancellation(caller);
-    await caller.client.close();
+    await everyJourney(await connect(at), rootsAsked);
   });
 }
 

@@ -14,7 +14,7 @@ import { CALLERS, SAMPLE } from "./support/callers.js";
 import { assertAlike, failing } from "./support/check_by_check.js";
 import { installed } from "./support/command.js";
 import { serverChecks } from "./support/conformance_suite.js";
-import { cancellation, longStream, plainCalls, questions, rootsAsked } from "./support/fixture_journeys.js";
+import { everyJourney, questions, rootsAsked } from "./support/fixture_journeys.js";
 import { fixtureServer, startUpstream } from "./support/upstream.js";
 
 const { stdio: differences } = JSON.parse(await readFile(new URL("gateway_differences.json", import.meta.url), "utf8"));
@@ -92,12 +92,7 @@ async function checksAlone(revision) {
 
 for (const [name, connect] of CALLERS) {
   test(`${name}: lists, calls, long stream, cancellation, elicitation and sampling`, async () => {
-    const caller = await connect(at("fixtures"));
-    await plainCalls(caller);
-    await longStream(caller);
-    await questions(caller);
-    await cancellation(caller);
-    await caller.client.close();
+    await everyJourney(await connect(at("fixtures")));
   });
 
   test(`${name}: server-everything lists, calls, reports progress and asks`, async () => {
@@ -136,13 +131,7 @@ for (const [name, connect] of CALLERS) {
 
 test("sdk 2.x pinned to 2026-07-28: a program that speaks no other era is asked, calls and asks", async () => {
   const [, connect] = CALLERS.at(-1);
-  const caller = await connect(at("modern-fixtures"));
-  await plainCalls(caller);
-  await longStream(caller);
-  await questions(caller);
-  await rootsAsked(caller);
-  await cancellation(caller);
-  await caller.client.close();
+  await everyJourney(await connect(at("modern-fixtures")), rootsAsked);
 });
 
 for (const [name, connect] of CALLERS.slice(0, 2)) {

@@ -41,6 +41,12 @@ export async function longStream({ call }) {
   assert.ok(spread > 1_000, `progress was held back: all of it came within ${spread} ms`);
 }
 
+/** Everything that a client does with the fixtures wherever they are served; then it leaves. */
+export async function everyJourney(caller, ...further) {
+  for (const journey of [plainCalls, longStream, questions, ...further, cancellation]) await journey(caller);
+  await caller.client.close();
+}
+
 /** A client that gives up ends the work at the server. */
 export async function cancellation({ call }) {
   const count = async () => Number((await call("count_abandoned")).content[0].text);
