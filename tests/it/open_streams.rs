@@ -5,6 +5,7 @@ use crate::support::{Agent, Appliance, Browser, Events, Upstream, Wire, paramete
 use axum::http::Method;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use keyward::account::group::GroupName;
 use keyward::clock::{Clock, Timestamp};
 use keyward::gateway::NOTICED_WITHIN;
 use serde_json::{Value, json};
@@ -159,6 +160,31 @@ async fn streams_end_with_their_connection() {
     assert_eq!(story.appliance.app.revoke_all_connections(story.appliance.admin.id).unwrap(), 1);
     all_end(streams).await;
     story.upstream.until_open(0).await;
+}
+
+#[tokio::test]
+async fn streams_end_with_the_account_of_their_user_and_with_its_group() {
+    for case in ["disabled", "deleted", "out of the group", "everything revoked"] {
+        let upstream = Upstream::start();
+        let writers = "groups = [\"writers\"]\nusers = [\"ada\"]";
+        let mut appliance = Appliance::with_file(&servers(&upstream, writers, writers));
+        let ben = appliance.add_member("ben");
+        appliance.put_into(&ben, &["writers"]);
+        let (_, token) = appliance.personal_token_of(ben.id, "Laptop");
+        let (_, adas) = appliance.personal_token("Laptop");
+        let story = Story { appliance, upstream };
+        let (streams, mut others) = (story.open(&token).await, story.open(&adas).await);
+        let (app, by) = (&story.appliance.app, story.appliance.by_admin());
+        match case {
+            "disabled" => app.disable_user(by, ben.id).unwrap(),
+            "deleted" => app.delete_user(by, ben.id).unwrap(),
+            "everything revoked" => drop(app.revoke_everything_of(by, ben.id).unwrap()),
+            _ => app.remove_from_group(by, &GroupName::parse("writers").unwrap(), ben.id).unwrap(),
+        }
+        all_end(streams).await;
+        story.upstream.until_open(2).await;
+        all_go_on(&mut others).await;
+    }
 }
 
 #[tokio::test]
