@@ -111,6 +111,8 @@ define_ids! {
     TokenId = "tok";
     /// A browser's signed-in state.
     SessionId = "ses";
+    /// A one-time link to an account; its secret is another thing.
+    InvitationId = "inv";
     /// This installation: stands in the database and in a file beside it.
     InstanceId = "ins";
     /// One HTTP request, in logs and in the `x-request-id` header.

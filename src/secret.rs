@@ -52,6 +52,10 @@ pub enum PlainTokenKind {
     ClientSecret,
     /// The one-time secret that opens `/setup`.
     SetUp,
+    /// The one-time secret of an invitation.
+    Invitation,
+    /// The one-time secret with which a new password is set.
+    PasswordReset,
 }
 
 impl PlainTokenKind {
@@ -62,6 +66,8 @@ impl PlainTokenKind {
             Self::RefreshToken => "kwr_",
             Self::ClientSecret => "kws_",
             Self::SetUp => "kwi_",
+            Self::Invitation => "kwn_",
+            Self::PasswordReset => "kwp_",
         }
     }
 }

@@ -11,6 +11,7 @@ use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use zeroize::Zeroizing;
 
 /// Fewest characters of a password.
 pub const MIN_PASSWORD: usize = 8;
@@ -45,14 +46,12 @@ impl NewPassword {
         if !(MIN_PASSWORD..=MAX_PASSWORD).contains(&text.chars().count()) {
             return Err(WeakPassword::Length);
         }
-        let lower = text.to_lowercase();
-        let core = lower.trim_matches(|c: char| c.is_ascii_digit() || c.is_ascii_punctuation());
-        let repeated = lower.chars().all(|c| lower.starts_with(c));
-        if repeated || COMMON.lines().any(|common| common == lower || common == core) {
-            return Err(WeakPassword::Common);
-        }
-        if !canonical_name.is_empty() && (lower == canonical_name || core == canonical_name) {
+        let lower = Zeroizing::new(text.to_lowercase());
+        if is_made_of(&lower, canonical_name) {
             return Err(WeakPassword::Name);
+        }
+        if is_common(&lower) {
+            return Err(WeakPassword::Common);
         }
         Ok(Self(Secret::new(text.to_owned())))
     }
@@ -75,6 +74,62 @@ impl NewPassword {
             .expect("lengths and parameters are within Argon2's limits");
         PasswordHash(hash.to_string())
     }
+}
+
+/// Nothing but the name, once or more, with digits and signs around.
+fn is_made_of(lower: &str, canonical_name: &str) -> bool {
+    !canonical_name.is_empty() && lower.contains(canonical_name) && {
+        let rest = Zeroizing::new(lower.replace(canonical_name, ""));
+        rest.chars().all(|c| !c.is_alphabetic())
+    }
+}
+
+/// What guessing tries first: a word of the list, once or more, with digits and signs around it or in place of letters;
+/// few digits and no letters; a short piece again and again; neighbours on a keyboard or in the alphabet.
+fn is_common(lower: &str) -> bool {
+    let plain = Zeroizing::new(lower.chars().map(as_letter).collect::<String>());
+    let around = |c: char| !c.is_alphabetic();
+    let [typed, plain_core] = [lower, &**plain].map(|text| text.trim_matches(around));
+    let behind_signs = lower.trim_matches(|c: char| c.is_ascii_digit() || c.is_ascii_punctuation());
+    let as_letters = Zeroizing::new(behind_signs.chars().map(as_letter).collect::<String>());
+    let listed = |text: &str| COMMON.lines().any(|common| common == text || is_repeated(text, common));
+    let few_digits = lower.chars().count() < 12 && lower.chars().all(|c| !c.is_alphabetic());
+    few_digits
+        || is_periodic(lower)
+        || is_run(lower)
+        || is_run(typed)
+        || [lower, typed, plain_core, &**as_letters].into_iter().any(listed)
+}
+
+/// The letter that a digit or sign often stands for.
+const fn as_letter(c: char) -> char {
+    match c {
+        '0' => 'o',
+        '1' | '!' => 'i',
+        '3' => 'e',
+        '4' | '@' => 'a',
+        '5' | '$' => 's',
+        '7' => 't',
+        other => other,
+    }
+}
+
+fn is_repeated(text: &str, word: &str) -> bool {
+    text.len() > word.len() && text.len().is_multiple_of(word.len()) && text.replace(word, "").is_empty()
+}
+
+/// A piece of at most four characters, again and again.
+fn is_periodic(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    (1..=4).any(|period| bytes.len() > period && bytes.iter().zip(&bytes[period..]).all(|(a, b)| a == b))
+}
+
+/// Neighbours on a keyboard's row, or in the alphabet, one after the other, in either direction.
+fn is_run(text: &str) -> bool {
+    const ROWS: [&str; 7] =
+        ["abcdefghijklmnopqrstuvwxyz", "01234567890", "qwertyuiop", "qwertzuiop", "azertyuiop", "asdfghjkl", "zxcvbnm"];
+    let backwards = Zeroizing::new(text.chars().rev().collect::<String>());
+    text.len() >= 6 && ROWS.iter().any(|row| row.contains(text) || row.contains(&**backwards))
 }
 
 /// A password's Argon2id hash in PHC string form.
@@ -123,7 +178,9 @@ fn argon2() -> Argon2<'static> {
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
 }
 
-/// What guessing tries first, at least eight characters or the stem of such; one a line, lower case.
+/// The words that guessing begins with, one a line in small letters, sorted. Put together for Keyward from what is generally
+/// known to be chosen: words for “password”, keyboard patterns, names, teams, brands, heroes, months. No list of anybody's was
+/// copied. Each stands for thousands of passwords: see [`is_common`].
 const COMMON: &str = include_str!("common_passwords.txt");
 
 #[cfg(test)]
@@ -178,10 +235,33 @@ mod tests {
             ("12345678", WeakPassword::Common),
             ("lovelace", WeakPassword::Name),
             ("LOVELACE2026", WeakPassword::Name),
+            ("!lovelace-lovelace!", WeakPassword::Name),
+            ("P@ssw0rd", WeakPassword::Common),
+            ("pa$$word1", WeakPassword::Common),
+            ("$unsh1ne99", WeakPassword::Common),
+            ("dragondragon", WeakPassword::Common),
+            ("Summer2026!", WeakPassword::Common),
+            ("liverpool1", WeakPassword::Common),
+            ("19870412", WeakPassword::Common),
+            ("0171-23456", WeakPassword::Common),
+            ("hijklmnop", WeakPassword::Common),
+            ("poiuytrew", WeakPassword::Common),
+            ("x1x1x1x1x1", WeakPassword::Common),
+            ("1q2w3e4r5t", WeakPassword::Common),
         ];
         for (text, why) in cases {
             assert_eq!(NewPassword::parse(text, "lovelace").err(), Some(why), "{text}");
         }
-        assert!(NewPassword::parse("ein gutes Paßwort", "lovelace").is_ok());
+        for good in ["ein gutes Paßwort", "lovelace wrote notes", "sunshine over harbour", "9f8Kq2xW", "dragon-boat"] {
+            assert!(NewPassword::parse(good, "lovelace").is_ok(), "{good}");
+        }
+        assert!(NewPassword::parse("a password", "").is_ok(), "nobody's name is in it");
+    }
+
+    #[test]
+    fn the_list_is_sorted_plain_and_small() {
+        let words: Vec<_> = COMMON.lines().collect();
+        assert!(words.is_sorted() && words.len() > 1_500 && COMMON.len() < 24 * 1024, "{} words", words.len());
+        assert!(words.iter().all(|word| word.len() >= 3 && *word == word.to_lowercase()));
     }
 }

@@ -7,6 +7,7 @@ use crate::account::personal_token::PersonalToken;
 use crate::account::user::{User, Username};
 use crate::app::App;
 use crate::app::error::OperationError;
+use crate::app::password_resets::remove_password_reset_of;
 use crate::app::sign_in::remove_sessions_of;
 use crate::id::{TokenId, UserId};
 use crate::store::Reads;
@@ -27,6 +28,7 @@ impl App {
             changed.ok_or(OperationError::NotFound("user"))?;
             // Their times alone would not do where the clock was set back.
             remove_sessions_of(tx, id)?;
+            remove_password_reset_of(tx, id)?;
             Ok::<_, OperationError>(id)
         })?;
         tracing::warn!(user = %user, "password reset from the command line");

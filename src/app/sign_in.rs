@@ -9,6 +9,7 @@ use crate::account::session::Session;
 use crate::account::throttle::network_of;
 use crate::account::user::{User, Username};
 use crate::app::error::OperationError;
+use crate::app::password_resets::remove_password_reset_of;
 use crate::app::{App, Caller};
 use crate::clock::Timestamp;
 use crate::entropy::Entropy;
@@ -140,6 +141,7 @@ impl App {
             }
             remove_session(tx, session)?;
             remove_sessions_of(tx, user)?;
+            remove_password_reset_of(tx, user)?;
             add_session(tx, renewed)
         })?;
         tracing::info!(user = %user, "password changed");

@@ -3,9 +3,13 @@
 //! Nothing depends on the sweep for its safety: whatever reads a row checks its time. Each
 //! transaction does a bounded amount of work, so that a large backlog does not hold up the writer.
 
+use crate::account::invitation::Invitation;
+use crate::account::password_reset::PasswordReset;
 use crate::account::personal_token::PersonalToken;
 use crate::account::session::Session;
 use crate::app::error::OperationError;
+use crate::app::invitations::{KEEP_ENDED, forget_invitation};
+use crate::app::password_resets::remove_password_reset_of;
 use crate::app::personal_tokens::release_name;
 use crate::app::register::{forget_if_unused, is_forgettable, last_registered};
 use crate::app::sign_in::remove_session;
@@ -17,8 +21,9 @@ use crate::oauth::grant::Grant;
 use crate::oauth::refresh_token::RefreshToken;
 use crate::secret::TokenDigest;
 use crate::store::tables::{
-    AUTHORIZATION_CODES, CLIENTS, GRANT_USES, GRANTS, GRANTS_BY_CLIENT, GRANTS_BY_USER, PERSONAL_TOKENS,
-    PERSONAL_TOKENS_BY_OWNER, REFRESH_PACES, REFRESH_TOKENS, REVOCATIONS, SESSIONS, TOKEN_USES, USED_ASSERTIONS,
+    AUTHORIZATION_CODES, CLIENTS, GRANT_USES, GRANTS, GRANTS_BY_CLIENT, GRANTS_BY_USER, INVITATIONS, PASSWORD_RESETS,
+    PERSONAL_TOKENS, PERSONAL_TOKENS_BY_OWNER, REFRESH_PACES, REFRESH_TOKENS, REVOCATIONS, SESSIONS, TOKEN_USES,
+    USED_ASSERTIONS,
 };
 use crate::store::{Key, Reads, Record, Scan, Table, WriteTx};
 use std::time::Duration;
@@ -86,6 +91,11 @@ impl App {
         self.sweep_table(GRANTS, over, |tx, _, grant| remove_grant(tx, &grant))?;
 
         self.forget_deleted_users()?;
+
+        let over = move |row: &Invitation| row.ended_at(now).is_some_and(|ended| now.since(ended) >= KEEP_ENDED);
+        self.sweep_table(INVITATIONS, over, |tx, _, row| forget_invitation(tx, &row))?;
+        let over = move |row: &PasswordReset| row.expires_at <= now;
+        self.sweep_table(PASSWORD_RESETS, over, |tx, _, row| remove_password_reset_of(tx, row.user))?;
 
         let unused = options.registration.forget_unused_after;
         let over = move |client: &Client| is_forgettable(client) && now.since(client.created_at) >= unused;

@@ -12,6 +12,7 @@ use crate::account::group::{GroupName, MAX_GROUPS_OF_USER};
 use crate::account::personal_token::{PersonalToken, TokenState};
 use crate::account::user::{Role, User};
 use crate::app::error::OperationError;
+use crate::app::password_resets::remove_password_reset_of;
 use crate::app::personal_tokens::release_name;
 use crate::app::revoke::record;
 use crate::app::sign_in::remove_sessions_of;
@@ -129,6 +130,7 @@ impl App {
         self.change(by, id, move |tx, user| {
             require_another_admin(tx, user)?;
             remove_sessions_of(tx, user.id)?;
+            remove_password_reset_of(tx, user.id)?;
             Ok(User { disabled_at: user.disabled_at.or(Some(now)), ..user.clone() })
         })?;
         tracing::warn!(user = %id, ?by, "user disabled");
@@ -174,6 +176,7 @@ impl App {
             require_another_admin(tx, &user)?;
             remove_sessions_of(tx, id)?;
             let keys = remove_keys_of_user(tx, id)?;
+            remove_password_reset_of(tx, id)?;
             tx.remove(USERS, &id)?;
             tx.remove(USER_NAMES, &user.name.canonical())?;
             tx.put(DELETED_USERS, &id, &now)?;

@@ -36,8 +36,8 @@ Examples:
       The first start prints a link: open it to make the first user.
   keyward check-config --config keyward.toml
       Say whether a configuration is good, and which address and URL it means.
-  keyward users reset-password ada --data-dir /var/lib/keyward
-      Give ada a new password, whether the server runs or not.
+  keyward users reset-link ada --data-dir /var/lib/keyward
+      Print a link with which ada sets a new password, whether the server runs or not.
 
 Every option of the configuration file is also an environment variable: tokens.access_token_life
 is KEYWARD_TOKENS_ACCESS_TOKEN_LIFE. Flags beat variables, variables beat the file.

@@ -22,6 +22,26 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// What to do to users.
 #[derive(Debug, Subcommand)]
 pub(super) enum Users {
+    /// List the users: name, role, state and groups.
+    List,
+    /// Print a one-time link with which a user sets a new password; it works for 24 hours.
+    ResetLink {
+        /// The user's name.
+        #[arg(value_parser = Username::parse)]
+        name: Username,
+    },
+    /// Accept nothing of a user's any more: sessions, tokens, connected apps.
+    Disable {
+        /// The user's name.
+        #[arg(value_parser = Username::parse)]
+        name: Username,
+    },
+    /// Let a disabled user in again; tokens and connected apps that were not revoked work again.
+    Enable {
+        /// The user's name.
+        #[arg(value_parser = Username::parse)]
+        name: Username,
+    },
     /// Give a user a new password, printed once; their sessions end.
     ResetPassword {
         /// The user's name.
@@ -57,6 +77,10 @@ pub(super) enum Keys {
 impl From<Users> for Request {
     fn from(task: Users) -> Self {
         match task {
+            Users::List => Self::ListUsers,
+            Users::ResetLink { name } => Self::ResetLink { name },
+            Users::Disable { name } => Self::DisableUser { name },
+            Users::Enable { name } => Self::EnableUser { name },
             Users::ResetPassword { name } => Self::ResetPassword { name },
         }
     }

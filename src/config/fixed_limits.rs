@@ -1,9 +1,11 @@
 //! Which limits are there that nobody can set? The one table of them, for the README and for whoever wonders why
 //! something is refused. The numbers are each module's own; the limits that can be set are among [`super::OPTIONS`].
 
+use crate::account::group::{MAX_GROUP_NAME, MAX_GROUPS_OF_USER};
 use crate::account::password::MAX_PASSWORD;
 use crate::account::personal_token::{MAX_REACH, MAX_TOKEN_NAME};
 use crate::account::user::MAX_USERNAME;
+use crate::app::groups::MAX_GROUPS;
 use crate::mcp::jsonrpc::MAX_BATCH;
 use crate::oauth::authorization::{MAX_QUERY, MAX_STATE};
 use crate::oauth::claimed_metadata::{MAX_NAME, MAX_REDIRECT_URIS};
@@ -29,6 +31,9 @@ const fn limit(what: &'static str, most: usize) -> FixedLimit {
 pub const FIXED_LIMITS: &[FixedLimit] = &[
     limit("Characters of a user name", MAX_USERNAME),
     limit("Characters of a password", MAX_PASSWORD),
+    limit("Characters of a group's name", MAX_GROUP_NAME),
+    limit("Groups that one user is in", MAX_GROUPS_OF_USER),
+    limit("Groups", MAX_GROUPS),
     limit("Characters of a personal token's name", MAX_TOKEN_NAME),
     limit("Servers that are chosen for one personal token", MAX_REACH),
     limit("Bytes of a token", MAX_TOKEN),

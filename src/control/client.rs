@@ -104,14 +104,14 @@ mod tests {
 
     #[test]
     fn an_answer_is_read_and_so_is_a_refusal_from_who_does_not_listen() {
-        let refusal = b"{\"version\":1,\"answer\":{\"refused\":\"No.\"}}\n";
+        let refusal = b"{\"version\":2,\"answer\":{\"refused\":\"No.\"}}\n";
         assert_eq!(told(true, refusal), Ok(Answer::Refused("No.".to_owned())));
         assert_eq!(told(false, refusal), Ok(Answer::Refused("No.".to_owned())));
     }
 
     #[test]
     fn a_server_that_goes_away_or_speaks_otherwise_is_an_error_that_says_what_to_do() {
-        for cut in [&b""[..], b"{\"version\":1,\"answer\":{\"done\":\"half"] {
+        for cut in [&b""[..], b"{\"version\":2,\"answer\":{\"done\":\"half"] {
             let error = told(true, cut).unwrap_err();
             assert!(error.contains("Run the command again"), "{error}");
         }

@@ -1,5 +1,5 @@
 //! What may whoever holds the data directory ask for, and how do they reach the server? Revoke a token, look after signing
-//! keys, give a user a new password, with no session behind it: the file system has decided who may.
+//! keys, let somebody in again or keep them out, with no session behind it: the file system has decided who may.
 //!
 //! One [`Request`] is done by one function, [`perform`], whether the server runs or not. While it runs it listens on the
 //! unix socket `control` in its data directory ([`ControlSocket`]), and [`ask`] asks there; a stopped server's data is
@@ -25,7 +25,7 @@ use std::time::Duration;
 /// Longest request, in bytes, without the end of its line.
 pub const MAX_REQUEST_BYTES: usize = 64 * 1024;
 
-/// Longest answer, in bytes: some thousand signing keys.
+/// Longest answer, in bytes: some thousand users or signing keys.
 pub const MAX_ANSWER_BYTES: usize = 1024 * 1024;
 
 /// Requests at once; who comes later waits.

@@ -1,11 +1,11 @@
 //! What is asked and answered? One line of JSON each way:
 //!
 //! ```text
-//! {"version":1,"request":{"revoke_token":{"id":"tok_…"}}}
-//! {"version":1,"answer":{"done":"The token tok_… (laptop) is revoked.\n"}}
+//! {"version":2,"request":{"revoke_token":{"id":"tok_…"}}}
+//! {"version":2,"answer":{"done":"The token tok_… (laptop) is revoked.\n"}}
 //! ```
 //!
-//! Requests hold names and ids, never a secret; an answer may hold a new password, so its `Debug` shows none of it. A
+//! Requests hold names and ids, never a secret; an answer may hold a new password or a link to one, so its `Debug` shows none of it. A
 //! refusal has the same form in every version, so that whoever asks in the wrong one can read what to do.
 
 use crate::account::user::Username;
@@ -15,7 +15,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
 
 /// The version of both lines. A new request, or a change of one, is a new version.
-pub const VERSION: u64 = 1;
+pub const VERSION: u64 = 2;
 
 /// What to do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +23,26 @@ pub const VERSION: u64 = 1;
 pub enum Request {
     /// Give this user a new password; their sessions end.
     ResetPassword {
+        /// Their name.
+        #[serde(deserialize_with = "username")]
+        name: Username,
+    },
+    /// Make a one-time link with which this user sets a new password.
+    ResetLink {
+        /// Their name.
+        #[serde(deserialize_with = "username")]
+        name: Username,
+    },
+    /// List the users.
+    ListUsers,
+    /// Accept nothing of this user's any more.
+    DisableUser {
+        /// Their name.
+        #[serde(deserialize_with = "username")]
+        name: Username,
+    },
+    /// Accept it again.
+    EnableUser {
         /// Their name.
         #[serde(deserialize_with = "username")]
         name: Username,
@@ -131,6 +151,10 @@ impl Request {
     pub const fn words(&self) -> &'static str {
         match self {
             Self::ResetPassword { .. } => "users reset-password",
+            Self::ResetLink { .. } => "users reset-link",
+            Self::ListUsers => "users list",
+            Self::DisableUser { .. } => "users disable",
+            Self::EnableUser { .. } => "users enable",
             Self::RevokeToken { .. } => "tokens revoke",
             Self::ListKeys => "keys list",
             Self::RotateKeys => "keys rotate",
@@ -178,13 +202,18 @@ fn username<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Username, D::E
 mod tests {
     use super::*;
 
-    fn requests() -> [Request; 5] {
+    fn requests() -> [Request; 9] {
+        let name = Username::parse("ada").unwrap();
         [
             Request::ResetPassword { name: Username::parse("ada").unwrap() },
             Request::RevokeToken { id: TokenId::from_bytes([1; 16]) },
             Request::ListKeys,
             Request::RotateKeys,
             Request::CondemnKey { id: KeyId::from_bytes([2; 16]) },
+            Request::ResetLink { name: name.clone() },
+            Request::ListUsers,
+            Request::DisableUser { name: name.clone() },
+            Request::EnableUser { name },
         ]
     }
 
@@ -195,12 +224,12 @@ mod tests {
             assert_eq!(line.find('\n'), Some(line.len() - 1), "{line}");
             assert_eq!(Request::parse(line.trim_end().as_bytes()), Ok(request));
         }
-        assert_eq!(requests()[2].to_line(), "{\"version\":1,\"request\":\"list_keys\"}\n", "frozen: others parse it");
+        assert_eq!(requests()[2].to_line(), "{\"version\":2,\"request\":\"list_keys\"}\n", "frozen: others parse it");
     }
 
     #[test]
     fn whatever_is_no_request_is_refused() {
-        let deep = format!("{{\"version\":1,\"request\":{}", "[".repeat(60_000));
+        let deep = format!("{{\"version\":2,\"request\":{}", "[".repeat(60_000));
         for wrong in [
             "",
             " ",
@@ -209,48 +238,48 @@ mod tests {
             "null",
             "1",
             "[]",
-            "[1]",
-            r#"[1,"list_keys"]"#,
+            "[2]",
+            r#"[2,"list_keys"]"#,
             "{}",
             r#"{"request":"list_keys"}"#,
-            r#"{"version":1}"#,
-            r#"{"version":1,"request":null}"#,
-            r#"{"version":1,"request":{}}"#,
-            r#"{"version":1,"request":"list_key"}"#,
-            r#"{"version":1,"request":"ListKeys"}"#,
-            r#"{"version":1,"request":"revoke_token"}"#,
-            r#"{"version":1,"request":{"revoke_token":{}}}"#,
-            r#"{"version":1,"request":{"revoke_token":{"id":"tok_1"}}}"#,
-            r#"{"version":1,"request":{"revoke_token":{"id":"key_00000000000000000000000000"}}}"#,
-            r#"{"version":1,"request":{"revoke_token":{"id":"tok_00000000000000000000000000","why":"lost"}}}"#,
-            r#"{"version":1,"request":{"condemn_key":{"id":7}}}"#,
-            r#"{"version":1,"request":{"reset_password":{"name":""}}}"#,
-            r#"{"version":1,"request":{"reset_password":{"name":"a b"}}}"#,
-            r#"{"version":1,"request":{"reset_password":{"name":"ada","name":"eve"}}}"#,
-            r#"{"version":1,"request":{"reset_password":{"name":"ada","password":"chosen by me"}}}"#,
-            r#"{"version":1,"request":{"list_keys":{},"rotate_keys":{}}}"#,
-            r#"{"version":1,"request":"list_keys","request":"rotate_keys"}"#,
-            r#"{"version":1,"version":1,"request":"list_keys"}"#,
-            r#"{"version":1,"request":"list_keys","as":"root"}"#,
-            r#"{"version":1,"request":"list_keys"} {"version":1,"request":"rotate_keys"}"#,
-            r#"{"version":"1","request":"list_keys"}"#,
-            r#"{"version":1.0,"request":"list_keys"}"#,
+            r#"{"version":2}"#,
+            r#"{"version":2,"request":null}"#,
+            r#"{"version":2,"request":{}}"#,
+            r#"{"version":2,"request":"list_key"}"#,
+            r#"{"version":2,"request":"ListKeys"}"#,
+            r#"{"version":2,"request":"revoke_token"}"#,
+            r#"{"version":2,"request":{"revoke_token":{}}}"#,
+            r#"{"version":2,"request":{"revoke_token":{"id":"tok_1"}}}"#,
+            r#"{"version":2,"request":{"revoke_token":{"id":"key_00000000000000000000000000"}}}"#,
+            r#"{"version":2,"request":{"revoke_token":{"id":"tok_00000000000000000000000000","why":"lost"}}}"#,
+            r#"{"version":2,"request":{"condemn_key":{"id":7}}}"#,
+            r#"{"version":2,"request":{"reset_password":{"name":""}}}"#,
+            r#"{"version":2,"request":{"reset_password":{"name":"a b"}}}"#,
+            r#"{"version":2,"request":{"reset_password":{"name":"ada","name":"eve"}}}"#,
+            r#"{"version":2,"request":{"reset_password":{"name":"ada","password":"chosen by me"}}}"#,
+            r#"{"version":2,"request":{"list_keys":{},"rotate_keys":{}}}"#,
+            r#"{"version":2,"request":"list_keys","request":"rotate_keys"}"#,
+            r#"{"version":2,"version":2,"request":"list_keys"}"#,
+            r#"{"version":2,"request":"list_keys","as":"root"}"#,
+            r#"{"version":2,"request":"list_keys"} {"version":2,"request":"rotate_keys"}"#,
+            r#"{"version":"2","request":"list_keys"}"#,
+            r#"{"version":2.0,"request":"list_keys"}"#,
             r#"{"version":-1,"request":"list_keys"}"#,
-            r#"{"version":1,"request":"list_keys""#,
+            r#"{"version":2,"request":"list_keys""#,
             &deep,
         ] {
             assert_eq!(Request::parse(wrong.as_bytes()), Err(BadRequest::NotUnderstood), "{wrong:.100}");
         }
-        assert_eq!(Request::parse(b"{\"version\":1,\"request\":\"\xff\"}"), Err(BadRequest::NotUnderstood));
+        assert_eq!(Request::parse(b"{\"version\":2,\"request\":\"\xff\"}"), Err(BadRequest::NotUnderstood));
     }
 
     #[test]
     fn another_version_is_told_what_to_do_whatever_else_it_says() {
-        let newer = br#"{"version":2,"request":{"fetch":{"tea":true}},"trace":"x"}"#;
+        let newer = br#"{"version":3,"request":{"fetch":{"tea":true}},"trace":"x"}"#;
         let refusal = Request::parse(newer).unwrap_err();
-        assert_eq!(refusal, BadRequest::OtherVersion { theirs: 2 });
+        assert_eq!(refusal, BadRequest::OtherVersion { theirs: 3 });
         let sentence = refusal.to_string();
-        assert!(sentence.contains("restart the server") && sentence.contains("version 2"), "{sentence}");
+        assert!(sentence.contains("restart the server") && sentence.contains("version 3"), "{sentence}");
     }
 
     #[test]
@@ -262,7 +291,7 @@ mod tests {
         }
         let refused = Answer::parse(br#"{"version":9,"answer":{"refused":"Use version 9."}}"#);
         assert_eq!(refused, Ok(Answer::Refused("Use version 9.".to_owned())));
-        for wrong in ["", "{}", r#"{"version":9,"answer":{"done":"x"}}"#, r#"{"version":1,"answer":{"maybe":"x"}}"#] {
+        for wrong in ["", "{}", r#"{"version":9,"answer":{"done":"x"}}"#, r#"{"version":2,"answer":{"maybe":"x"}}"#] {
             assert_eq!(Answer::parse(wrong.as_bytes()), Err(BadAnswer), "{wrong}");
         }
     }

@@ -4,7 +4,7 @@
 //! Bytes that a key did not write are refused.
 
 use crate::clock::Timestamp;
-use crate::id::{GrantId, InstanceId, KeyId, SessionId, TokenId, UserId};
+use crate::id::{GrantId, InstanceId, InvitationId, KeyId, SessionId, TokenId, UserId};
 use crate::oauth::registration::MetadataDigest;
 use crate::secret::TokenDigest;
 
@@ -80,7 +80,7 @@ macro_rules! keys_of_bytes {
     )*};
 }
 
-keys_of_bytes! { UserId GrantId KeyId TokenId SessionId InstanceId TokenDigest MetadataDigest }
+keys_of_bytes! { UserId GrantId KeyId TokenId SessionId InvitationId InstanceId TokenDigest MetadataDigest }
 
 /// The key of a table with one row.
 impl Key for () {

@@ -6,7 +6,8 @@
 //! (`default`, `flatten`, `tag`, `skip`) have no place on a stored type. Trailing bytes are refused.
 
 use crate::clock::Timestamp;
-use crate::id::{GrantId, KeyId, SessionId, TokenId, UserId};
+use crate::id::{GrantId, InvitationId, KeyId, SessionId, TokenId, UserId};
+use crate::secret::TokenDigest;
 use serde::{Serialize, de::DeserializeOwned};
 
 /// The largest encoded record, in bytes, its version byte included.
@@ -108,6 +109,14 @@ impl Record for TokenId {
 }
 
 impl Record for SessionId {
+    const VERSION: u8 = 1;
+}
+
+impl Record for InvitationId {
+    const VERSION: u8 = 1;
+}
+
+impl Record for TokenDigest {
     const VERSION: u8 = 1;
 }
 

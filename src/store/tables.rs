@@ -7,12 +7,14 @@ use super::record::Record;
 use super::table::Table;
 use crate::access::SealedUpstreamKey;
 use crate::account::group::Group;
+use crate::account::invitation::Invitation;
+use crate::account::password_reset::PasswordReset;
 use crate::account::personal_token::PersonalToken;
 use crate::account::session::Session;
 use crate::account::usage::LastUse;
 use crate::account::user::User;
 use crate::clock::Timestamp;
-use crate::id::{GrantId, InstanceId, KeyId, SessionId, TokenId, UserId};
+use crate::id::{GrantId, InstanceId, InvitationId, KeyId, SessionId, TokenId, UserId};
 use crate::keys::SigningKey;
 use crate::oauth::authorization_code::AuthorizationCode;
 use crate::oauth::client::Client;
@@ -39,6 +41,14 @@ pub const USER_NAMES: Table<String, UserId> = Table::new("user_names");
 pub const DELETED_USERS: Table<UserId, Timestamp> = Table::new("deleted_users");
 /// Groups by name; who is in one stands with each user.
 pub const GROUPS: Table<String, Group> = Table::new("groups");
+/// One-time links to accounts.
+pub const INVITATIONS: Table<InvitationId, Invitation> = Table::new("invitations");
+/// Digest of an invitation's secret to the invitation.
+pub const INVITATION_SECRETS: Table<TokenDigest, InvitationId> = Table::new("invitation_secrets");
+/// One-time links to new passwords, by the digest of their secret.
+pub const PASSWORD_RESETS: Table<TokenDigest, PasswordReset> = Table::new("password_resets");
+/// The link of a user, if there is one.
+pub const PASSWORD_RESET_OF: Table<UserId, TokenDigest> = Table::new("password_reset_of");
 /// Signed-in browsers.
 pub const SESSIONS: Table<SessionId, Session> = Table::new("sessions");
 /// A user's sessions.
@@ -139,4 +149,4 @@ macro_rules! first_version {
     )*};
 }
 
-first_version! { Group Session PersonalToken LastUse Client Grant AuthorizationCode RefreshToken SigningKey RevocationEntry SealedUpstreamKey }
+first_version! { Group Invitation PasswordReset Session PersonalToken LastUse Client Grant AuthorizationCode RefreshToken SigningKey RevocationEntry SealedUpstreamKey }

@@ -37,9 +37,33 @@ pub enum Notice {
     UpstreamKeyStored,
     /// It was removed.
     UpstreamKeyRemoved,
+    /// A user has another role or other groups.
+    UserChanged,
+    /// A user was disabled.
+    UserDisabled,
+    /// A user was enabled.
+    UserEnabled,
+    /// Every session of a user was ended.
+    UserSignedOut,
+    /// Everything of a user was revoked.
+    UserRevoked,
+    /// A user was deleted.
+    UserDeleted,
+    /// A group was made.
+    GroupMade,
+    /// A group has other members or another description.
+    GroupChanged,
+    /// A group was removed.
+    GroupRemoved,
+    /// An invitation was taken back.
+    InvitationRevoked,
+    /// An invitation was accepted.
+    Joined,
+    /// A password was set by a link.
+    PasswordSet,
 }
 
-const ALL: [Notice; 14] = [
+const ALL: [Notice; 26] = [
     Notice::SetUp,
     Notice::SignedOut,
     Notice::OthersSignedOut,
@@ -54,6 +78,18 @@ const ALL: [Notice; 14] = [
     Notice::ClientRemoved,
     Notice::UpstreamKeyStored,
     Notice::UpstreamKeyRemoved,
+    Notice::UserChanged,
+    Notice::UserDisabled,
+    Notice::UserEnabled,
+    Notice::UserSignedOut,
+    Notice::UserRevoked,
+    Notice::UserDeleted,
+    Notice::GroupMade,
+    Notice::GroupChanged,
+    Notice::GroupRemoved,
+    Notice::InvitationRevoked,
+    Notice::Joined,
+    Notice::PasswordSet,
 ];
 
 impl Notice {
@@ -81,6 +117,18 @@ impl Notice {
                 "Your key is stored. It is used from your next call on: go back to your MCP client and try again."
             }
             Self::UpstreamKeyRemoved => "Your key is removed.",
+            Self::UserChanged => "Role and groups are changed. They count from the next request on.",
+            Self::UserDisabled => "The user is disabled. Nothing of theirs is accepted from now on.",
+            Self::UserEnabled => "The user is enabled and can sign in again.",
+            Self::UserSignedOut => "They are signed out everywhere.",
+            Self::UserRevoked => "Their tokens and apps are revoked. They are refused from now on.",
+            Self::UserDeleted => "The user is deleted. Nothing of theirs is accepted any more.",
+            Self::GroupMade => "The group is made. Put people into it.",
+            Self::GroupChanged => "The group is changed. It counts from the next request on.",
+            Self::GroupRemoved => "The group is removed. Nobody gets in by it any more.",
+            Self::InvitationRevoked => "The invitation is revoked. Its link opens nothing any more.",
+            Self::Joined => "Welcome. The account is yours, and the link no longer works.",
+            Self::PasswordSet => "Your new password is set. Sign in with it.",
         }
     }
 
@@ -100,6 +148,18 @@ impl Notice {
             Self::ClientRemoved => "client-removed",
             Self::UpstreamKeyStored => "own-key-stored",
             Self::UpstreamKeyRemoved => "own-key-removed",
+            Self::UserChanged => "user-changed",
+            Self::UserDisabled => "user-disabled",
+            Self::UserEnabled => "user-enabled",
+            Self::UserSignedOut => "user-signed-out",
+            Self::UserRevoked => "user-revoked",
+            Self::UserDeleted => "user-deleted",
+            Self::GroupMade => "group-made",
+            Self::GroupChanged => "group-changed",
+            Self::GroupRemoved => "group-removed",
+            Self::InvitationRevoked => "invitation-revoked",
+            Self::Joined => "joined",
+            Self::PasswordSet => "password-set",
         }
     }
 

@@ -3,11 +3,13 @@
 //! Discovery and the endpoints for programs answer any origin and take no cookies. Pages answer to their own host only.
 
 use crate::web::assets;
-use crate::web::dashboard::{clients, connections, home, personal_tokens, security, signing_keys, upstream_key};
+use crate::web::dashboard::{
+    clients, connections, groups, home, invitations, personal_tokens, security, signing_keys, upstream_key, users,
+};
 use crate::web::error::ErrorView;
 use crate::web::oauth::{self, authorize, introspect, metadata, register, revoke, token};
 use crate::web::respond;
-use crate::web::sign_in::{login, logout, set_up};
+use crate::web::sign_in::{invitation, login, logout, reset, set_up};
 use crate::web::state::WebState;
 use crate::wire::host_check::HostPolicy;
 use crate::wire::paths;
@@ -36,6 +38,8 @@ pub fn router(state: WebState, hosts: HostPolicy) -> Router {
         .route("/", get(|| async { Redirect::to(paths::DASHBOARD) }))
         .route(paths::AUTHORIZE, get(authorize::get).post(authorize::post))
         .route(paths::SET_UP, get(set_up::get).post(set_up::post))
+        .route(paths::INVITATION, get(invitation::get).post(invitation::post))
+        .route(paths::RESET, get(reset::get).post(reset::post))
         .route(paths::LOGIN, get(login::get).post(login::post))
         .route(paths::LOGOUT, get(logout::get).post(logout::post))
         .route(paths::DASHBOARD, get(home::get))
@@ -49,6 +53,23 @@ pub fn router(state: WebState, hosts: HostPolicy) -> Router {
         .route(paths::SECURITY, get(security::get))
         .route(paths::SECURITY_PASSWORD, post(security::post_password))
         .route(paths::SECURITY_SIGN_OUT_EVERYWHERE, post(security::post_sign_out_others))
+        .route(paths::USERS, get(users::list::get))
+        .route(paths::USER, get(users::user::get).post(users::user::post))
+        .route(paths::USER_DISABLE, users::confirm::page(users::Act::Disable))
+        .route(paths::USER_ENABLE, users::confirm::page(users::Act::Enable))
+        .route(paths::USER_SIGN_OUT, users::confirm::page(users::Act::SignOut))
+        .route(paths::USER_RESET_LINK, get(users::reset_link::get).post(users::reset_link::post))
+        .route(paths::USER_REVOKE, get(users::revoke::get).post(users::revoke::post))
+        .route(paths::USER_REVOKE_ALL, users::confirm::page(users::Act::RevokeAll))
+        .route(paths::USER_DELETE, users::confirm::page(users::Act::Delete))
+        .route(paths::GROUPS, get(groups::list::get).post(groups::list::post))
+        .route(paths::GROUP, get(groups::group::get).post(groups::group::post))
+        .route(paths::GROUP_ADD, post(groups::group::post_add))
+        .route(paths::GROUP_TAKE_OUT, post(groups::group::post_take_out))
+        .route(paths::GROUP_REMOVE, get(groups::remove::get).post(groups::remove::post))
+        .route(paths::INVITATIONS, get(invitations::list::get))
+        .route(paths::INVITATION_NEW, get(invitations::new::get).post(invitations::new::post))
+        .route(paths::INVITATION_REVOKE, get(invitations::revoke::get).post(invitations::revoke::post))
         .route(paths::CLIENTS, get(clients::list::get))
         .route(paths::CLIENT_NEW, get(clients::new::get).post(clients::new::post))
         .route(paths::CLIENT_PIN, get(clients::pin::get).post(clients::pin::post))

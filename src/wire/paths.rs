@@ -3,7 +3,8 @@
 //! A constant with `{…}` is a router's pattern; the function of the same name makes the path of one thing.
 
 use crate::access::ServerName;
-use crate::id::{GrantId, KeyId, TokenId};
+use crate::account::group::GroupName;
+use crate::id::{GrantId, InvitationId, KeyId, TokenId, UserId};
 
 /// The built-in MCP server, or the one that the configuration puts there.
 pub const MCP: &str = "/mcp";
@@ -41,6 +42,10 @@ pub const ASSETS: &str = "/assets/{*path}";
 
 /// First account, with the one-time secret.
 pub const SET_UP: &str = "/setup";
+/// An account for who was invited, with the one-time secret.
+pub const INVITATION: &str = "/invitation";
+/// A new password, with the one-time secret.
+pub const RESET: &str = "/reset";
 /// Sign in.
 pub const LOGIN: &str = "/login";
 /// Sign out.
@@ -66,6 +71,40 @@ pub const CONNECTIONS_REVOKE_ALL: &str = "/dashboard/connections/revoke-all";
 pub const UPSTREAM_KEY: &str = "/dashboard/servers/{name}/key";
 /// Remove it.
 pub const UPSTREAM_KEY_REMOVE: &str = "/dashboard/servers/{name}/key/remove";
+/// Users (admin); `?name=&page=` choose which are shown.
+pub const USERS: &str = "/dashboard/users";
+/// One of them: role and groups.
+pub const USER: &str = "/dashboard/users/{id}";
+/// Accept nothing of theirs.
+pub const USER_DISABLE: &str = "/dashboard/users/{id}/disable";
+/// Accept it again.
+pub const USER_ENABLE: &str = "/dashboard/users/{id}/enable";
+/// End their sessions.
+pub const USER_SIGN_OUT: &str = "/dashboard/users/{id}/sign-out";
+/// Make a one-time link to a new password.
+pub const USER_RESET_LINK: &str = "/dashboard/users/{id}/reset-link";
+/// Revoke one token or app of theirs; which one says `?token=` or `?connection=`.
+pub const USER_REVOKE: &str = "/dashboard/users/{id}/revoke";
+/// Revoke all tokens and apps of theirs.
+pub const USER_REVOKE_ALL: &str = "/dashboard/users/{id}/revoke-all";
+/// Delete them.
+pub const USER_DELETE: &str = "/dashboard/users/{id}/delete";
+/// Groups (admin).
+pub const GROUPS: &str = "/dashboard/groups";
+/// One of them.
+pub const GROUP: &str = "/dashboard/groups/{group}";
+/// Put somebody into it.
+pub const GROUP_ADD: &str = "/dashboard/groups/{group}/add";
+/// Take somebody out of it.
+pub const GROUP_TAKE_OUT: &str = "/dashboard/groups/{group}/take-out";
+/// Remove it.
+pub const GROUP_REMOVE: &str = "/dashboard/groups/{group}/remove";
+/// Invitations (admin).
+pub const INVITATIONS: &str = "/dashboard/invitations";
+/// Invite somebody.
+pub const INVITATION_NEW: &str = "/dashboard/invitations/new";
+/// Take one back.
+pub const INVITATION_REVOKE: &str = "/dashboard/invitations/{id}/revoke";
 /// Signing keys (admin).
 pub const SIGNING_KEYS: &str = "/dashboard/signing-keys";
 /// Rotate now.
@@ -112,6 +151,80 @@ pub fn upstream_key_remove(server: &ServerName) -> String {
     format!("/dashboard/servers/{server}/key/remove")
 }
 
+/// [`USERS`] with names that contain `filter`, on one page.
+pub fn users_page(filter: &str, page: usize) -> String {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    if !filter.is_empty() {
+        query.append_pair("name", filter);
+    }
+    format!("{USERS}?{}", query.append_pair("page", &page.to_string()).finish())
+}
+
+/// [`USER`] of one user.
+pub fn user(id: &UserId) -> String {
+    format!("{USERS}/{id}")
+}
+
+/// [`USER_DISABLE`] of one user.
+pub fn user_disable(id: &UserId) -> String {
+    format!("{USERS}/{id}/disable")
+}
+
+/// [`USER_ENABLE`] of one user.
+pub fn user_enable(id: &UserId) -> String {
+    format!("{USERS}/{id}/enable")
+}
+
+/// [`USER_SIGN_OUT`] of one user.
+pub fn user_sign_out(id: &UserId) -> String {
+    format!("{USERS}/{id}/sign-out")
+}
+
+/// [`USER_RESET_LINK`] of one user.
+pub fn user_reset_link(id: &UserId) -> String {
+    format!("{USERS}/{id}/reset-link")
+}
+
+/// [`USER_REVOKE`] of one user.
+pub fn user_revoke(id: &UserId) -> String {
+    format!("{USERS}/{id}/revoke")
+}
+
+/// [`USER_REVOKE_ALL`] of one user.
+pub fn user_revoke_all(id: &UserId) -> String {
+    format!("{USERS}/{id}/revoke-all")
+}
+
+/// [`USER_DELETE`] of one user.
+pub fn user_delete(id: &UserId) -> String {
+    format!("{USERS}/{id}/delete")
+}
+
+/// [`GROUP`] of one group.
+pub fn group(name: &GroupName) -> String {
+    format!("{GROUPS}/{name}")
+}
+
+/// [`GROUP_ADD`] of one group.
+pub fn group_add(name: &GroupName) -> String {
+    format!("{GROUPS}/{name}/add")
+}
+
+/// [`GROUP_TAKE_OUT`] of one group.
+pub fn group_take_out(name: &GroupName) -> String {
+    format!("{GROUPS}/{name}/take-out")
+}
+
+/// [`GROUP_REMOVE`] of one group.
+pub fn group_remove(name: &GroupName) -> String {
+    format!("{GROUPS}/{name}/remove")
+}
+
+/// [`INVITATION_REVOKE`] of one invitation.
+pub fn invitation_revoke(id: &InvitationId) -> String {
+    format!("{INVITATIONS}/{id}/revoke")
+}
+
 /// [`SIGNING_KEY_CONDEMN`] of one key.
 pub fn signing_key_condemn(id: &KeyId) -> String {
     format!("{SIGNING_KEYS}/{id}/condemn")
@@ -140,6 +253,29 @@ mod tests {
         assert_eq!(upstream_key(&server), UPSTREAM_KEY.replace("{name}", "files"));
         assert_eq!(upstream_key_remove(&server), UPSTREAM_KEY_REMOVE.replace("{name}", "files"));
         assert_eq!(signing_key_condemn(&key), fits(SIGNING_KEY_CONDEMN, &key.to_string()));
+        let id = UserId::from_bytes([7; 16]);
+        for (pattern, path) in [
+            (USER, user(&id)),
+            (USER_DISABLE, user_disable(&id)),
+            (USER_ENABLE, user_enable(&id)),
+            (USER_SIGN_OUT, user_sign_out(&id)),
+            (USER_RESET_LINK, user_reset_link(&id)),
+            (USER_REVOKE, user_revoke(&id)),
+            (USER_REVOKE_ALL, user_revoke_all(&id)),
+            (USER_DELETE, user_delete(&id)),
+        ] {
+            assert_eq!(path, fits(pattern, &id.to_string()));
+        }
+        let name = GroupName::parse("writers").unwrap();
+        let fits_group = |pattern: &str| pattern.replace("{group}", name.as_str());
+        assert_eq!(group(&name), fits_group(GROUP));
+        assert_eq!(group_add(&name), fits_group(GROUP_ADD));
+        assert_eq!(group_take_out(&name), fits_group(GROUP_TAKE_OUT));
+        assert_eq!(group_remove(&name), fits_group(GROUP_REMOVE));
+        let invitation = InvitationId::from_bytes([7; 16]);
+        assert_eq!(invitation_revoke(&invitation), fits(INVITATION_REVOKE, &invitation.to_string()));
+        assert_eq!(users_page("a b", 2), "/dashboard/users?name=a+b&page=2");
+        assert_eq!(users_page("", 1), "/dashboard/users?page=1");
     }
 
     #[test]

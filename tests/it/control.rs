@@ -109,9 +109,11 @@ fn a_token_that_is_revoked_beside_the_running_server_is_refused_at_the_next_requ
 #[test]
 fn a_command_says_the_same_whether_the_server_runs_or_not() {
     let place = Place::new();
-    let commands: [&[&str]; 4] = [
+    let commands: [&[&str]; 6] = [
         &["tokens", "revoke", "tok_00000000000000000000000000"],
         &["users", "reset-password", "nobody"],
+        &["users", "reset-link", "nobody"],
+        &["users", "disable", "nobody"],
         &["keys", "condemn", "key_00000000000000000000000000"],
         &["keys", "rotate"],
     ];
@@ -167,6 +169,30 @@ fn a_password_that_is_reset_beside_the_running_server_ends_sessions_and_stands_i
 }
 
 #[test]
+fn people_are_looked_after_beside_the_running_server() {
+    let place = Place::new();
+    let served = place.start();
+    let mut person = set_up(&served);
+    let (_, token) = make_token(&served, &mut person, "laptop");
+    assert_eq!(place.told(&["users", "list"]), "ada  admin\n");
+    assert!(place.refused(&["users", "disable", "ada"]).contains("only admin who can sign in"));
+    assert_eq!(served.call(&token).status, 200);
+
+    let told = place.told(&["users", "reset-link", "ADA"]);
+    let link = told.split_whitespace().find(|word| word.starts_with("http")).unwrap();
+    let path = link.split_once("/reset").map(|(_, rest)| format!("/reset{rest}")).unwrap();
+    assert_eq!(person.get(&served, "/dashboard").status, 200, "a link alone changes nothing");
+    let mut other = Person::default();
+    let page = other.get(&served, &path);
+    assert_eq!(page.status, 200);
+    let fields = [("password", "a lantern over the harbour"), ("password_again", "a lantern over the harbour")];
+    assert_eq!(other.submit(&served, &page, "/reset", &fields).status, 303);
+    assert_eq!(person.get(&served, "/dashboard").status, 303, "the sessions are over");
+    assert_eq!(served.call(&token).status, 200, "tokens are not");
+    assert_eq!(other.get(&served, &path).status, 410);
+}
+
+#[test]
 fn nonsense_on_the_socket_is_answered_and_the_server_goes_on() {
     let place = Place::new();
     let served = place.start();
@@ -179,12 +205,12 @@ fn nonsense_on_the_socket_is_answered_and_the_server_goes_on() {
     for (sent, part) in [
         ("GET / HTTP/1.1\r\n\r\n", "This is no request"),
         ("\n", "This is no request"),
-        ("{\"version\":1,\"request\":\"stop\"}\n", "This is no request"),
-        ("{\"version\":7,\"request\":{\"fetch\":\"tea\"}}\n", "takes requests of version 1"),
+        ("{\"version\":2,\"request\":\"stop\"}\n", "This is no request"),
+        ("{\"version\":7,\"request\":{\"fetch\":\"tea\"}}\n", "takes requests of version 2"),
         (&long, "at most 65536 bytes"),
         (&long_and_ended, "at most 65536 bytes"),
-        ("{\"version\":1,\"request\":\"list_keys\"}", "did not end"),
-        ("{\"version\":1,\"request\":\"list_keys\"}\n", "{\"version\":1,\"answer\":{\"done\":\"key_"),
+        ("{\"version\":2,\"request\":\"list_keys\"}", "did not end"),
+        ("{\"version\":2,\"request\":\"list_keys\"}\n", "{\"version\":2,\"answer\":{\"done\":\"key_"),
         ("", ""),
     ] {
         let answer = place.answer(sent.as_bytes());
@@ -208,7 +234,7 @@ fn what_a_killed_server_left_is_in_nobodys_way() {
     assert!(place.socket().exists(), "kill -9 leaves the file");
     assert!(place.told(&["keys", "list"]).contains("active:"), "nobody listens: the data is opened");
     let served = place.start();
-    assert!(place.answer(b"{\"version\":1,\"request\":\"list_keys\"}\n").contains("active:"));
+    assert!(place.answer(b"{\"version\":2,\"request\":\"list_keys\"}\n").contains("active:"));
     served.stop();
 }
 

@@ -15,6 +15,7 @@ mod control;
 mod dashboard;
 mod forward_auth;
 mod gateway;
+mod invitations;
 mod key_rotation;
 mod mcp;
 mod metadata;

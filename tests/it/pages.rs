@@ -23,13 +23,18 @@ fn everything(appliance: &Appliance) -> String {
     let clients: Vec<_> = app.clients().unwrap().0.into_iter().map(|entry| entry.client).collect();
     let sessions = app.session_count(&appliance.admin).unwrap();
     let keys: Vec<_> = app.upstream_key_places(user).unwrap().into_iter().map(|place| place.since).collect();
-    format!("{tokens:?} {grants:?} {clients:?} {:?} {sessions} {keys:?}", app.signing_keys().unwrap())
+    let people =
+        format!("{:?} {:?} {:?}", app.users("", 1).unwrap(), app.groups().unwrap(), app.invitations().unwrap());
+    format!("{tokens:?} {grants:?} {clients:?} {:?} {sessions} {keys:?} {people}", app.signing_keys().unwrap())
 }
 
 /// An appliance with one of each thing, and its owner's browser.
 async fn furnished() -> (Appliance, Browser) {
-    let appliance =
+    let mut appliance =
         Appliance::with_file("[servers.files]\nurl = \"http://127.0.0.1:9/\"\ncredential = { per_user = true }");
+    let ben = appliance.add_member("ben");
+    appliance.put_into(&ben, &["writers"]);
+    appliance.invite(|_| {});
     let mut browser = Browser::signed_in(&appliance).await;
     appliance.personal_token("Laptop");
     appliance.app.set_upstream_key(appliance.admin.id, &ServerName::parse("files").unwrap(), "ntn_1").unwrap();
@@ -46,8 +51,13 @@ fn all_paths(appliance: &Appliance) -> Vec<(String, String)> {
     let grant = appliance.app.connections(user).unwrap()[0].grant.id.to_string();
     let key = appliance.app.signing_keys().unwrap()[0].id.to_string();
     let client = appliance.app.clients().unwrap().0[0].client.id.to_string();
+    let other = appliance.app.users("ben", 1).unwrap().entries[0].user.id.to_string();
+    let invitation = appliance.app.invitations().unwrap()[0].invitation.id.to_string();
     let path_of = |name: &str, path: &str| {
+        let path = path.replace("{group}", "writers");
         let id = match name {
+            _ if name.starts_with("USER") => &other,
+            _ if name.starts_with("INVITATION") => &invitation,
             _ if name.starts_with("PERSONAL") => &token,
             _ if name.starts_with("CONNECTION") => &grant,
             _ => &key,
@@ -128,11 +138,20 @@ async fn no_form_is_taken_from_another_site_another_browser_or_without_its_token
         "CLIENT_REMOVE",
         "CONNECTIONS_REVOKE_ALL",
         "CONNECTION_REVOKE",
+        "GROUP",
+        "GROUPS",
+        "GROUP_ADD",
+        "GROUP_REMOVE",
+        "GROUP_TAKE_OUT",
+        "INVITATION",
+        "INVITATION_NEW",
+        "INVITATION_REVOKE",
         "LOGIN",
         "LOGOUT",
         "PERSONAL_TOKEN_NEW",
         "PERSONAL_TOKEN_RENAME",
         "PERSONAL_TOKEN_REVOKE",
+        "RESET",
         "SECURITY_PASSWORD",
         "SECURITY_SIGN_OUT_EVERYWHERE",
         "SET_UP",
@@ -140,6 +159,14 @@ async fn no_form_is_taken_from_another_site_another_browser_or_without_its_token
         "SIGNING_KEY_CONDEMN",
         "UPSTREAM_KEY",
         "UPSTREAM_KEY_REMOVE",
+        "USER",
+        "USER_DELETE",
+        "USER_DISABLE",
+        "USER_ENABLE",
+        "USER_RESET_LINK",
+        "USER_REVOKE",
+        "USER_REVOKE_ALL",
+        "USER_SIGN_OUT",
     ];
     assert_eq!(names, BTreeSet::from(expected), "a form that is new belongs to this list");
 
@@ -246,8 +273,9 @@ async fn pages_for_admins_are_for_admins() {
     let form = Browser::form(&page, "/logout");
     let before = everything(&appliance);
     let mut count = 0;
+    let of_admins = ["clients", "groups", "invitations", "signing-keys", "users"];
     for (name, path) in all_paths(&appliance) {
-        if path.starts_with("/dashboard/clients") || path.starts_with("/dashboard/signing-keys") {
+        if of_admins.iter().any(|part| path.starts_with(&format!("/dashboard/{part}"))) {
             count += 1;
             let looked = browser.get(&appliance, &path).await;
             assert!(matches!(looked.status.as_u16(), 403 | 405), "{name}: {}", looked.status);
@@ -255,7 +283,7 @@ async fn pages_for_admins_are_for_admins() {
             assert!(matches!(sent.status.as_u16(), 403 | 405), "{name}: {}", sent.status);
         }
     }
-    assert_eq!(count, 7);
+    assert_eq!(count, 24);
     assert_eq!(everything(&appliance), before);
 }
 
@@ -282,6 +310,10 @@ async fn what_people_and_clients_write_stays_text() {
         "/dashboard/connections".to_owned(),
         format!("/dashboard/connections/{grant}/revoke"),
         "/dashboard/clients".to_owned(),
+        format!("/dashboard/users/{}", appliance.admin.id),
+        format!("/dashboard/users/{}/revoke?token={token}", appliance.admin.id),
+        format!("/dashboard/users/{}/revoke?connection={grant}", appliance.admin.id),
+        format!("/dashboard/users?name={quoted}"),
         format!("/dashboard/clients/remove?client_id={}", agent.client_id),
         agent.authorize_path(&appliance, &[]),
     ] {

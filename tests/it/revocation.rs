@@ -9,7 +9,7 @@ use keyward::oauth::client::{AuthMethod, ClientId, ClientMetadata};
 use keyward::oauth::redirect_uri::RedirectUri;
 
 /// A resource server with a secret, made by the admin; its `Authorization` header comes along.
-fn resource_server(appliance: &Appliance) -> (ClientId, String) {
+pub(crate) fn resource_server(appliance: &Appliance) -> (ClientId, String) {
     let redirect_uri = RedirectUri::parse("https://rs.example/cb").unwrap();
     let metadata = ClientMetadata {
         auth_method: AuthMethod::ClientSecretBasic,

@@ -1,10 +1,12 @@
 //! What admins do about people, and when it counts: at the next request.
 
-use crate::support::{Agent, Answer, Appliance, Browser, parameter};
+use crate::revocation::resource_server;
+use crate::support::{Agent, Answer, Appliance, Browser, call, parameter};
 use keyward::account::group::GroupName;
 use keyward::account::user::{Role, User};
 use keyward::app::error::OperationError;
 use keyward::app::users::By;
+use keyward::clock::{hours, minutes};
 
 const FILE: &str = "\
 [servers.tools]
@@ -116,4 +118,278 @@ fn of_two_admins_who_end_each_other_at_once_one_stays() {
         });
         assert_ne!(done[0], done[1]);
     }
+}
+
+/// All that ben holds: what a change of ben's account must stop, or not.
+struct Held {
+    agent: Agent,
+    personal: String,
+    access: String,
+    refresh: String,
+    browser: Browser,
+    /// Of a resource server that may ask about tokens.
+    basic: String,
+}
+
+impl Held {
+    async fn by_ben(appliance: &Appliance, ben: &User) -> Self {
+        let (_, personal) = appliance.personal_token_of(ben.id, "Laptop");
+        let mut browser = browser_of(appliance, "ben").await;
+        let agent = Agent::register(appliance, "Desk").await;
+        let callback = agent.authorize_with(appliance, &mut browser, &[("resource", TOOLS)], "approve").await;
+        let code = parameter(&callback, "code").unwrap();
+        let tokens = agent.redeem_with(appliance, &code, &[("resource", TOOLS)]).await.expect(200).json();
+        let text = |name: &str| tokens[name].as_str().unwrap().to_owned();
+        let (_, basic) = resource_server(appliance);
+        Self { agent, personal, access: text("access_token"), refresh: text("refresh_token"), browser, basic }
+    }
+
+    async fn is_active(&self, appliance: &Appliance, token: &str) -> bool {
+        let headers = [("authorization", self.basic.as_str())];
+        let told = appliance.post_form("/introspect", &[("token", token)], &headers).await.expect(200);
+        told.json()["active"].as_bool().unwrap()
+    }
+
+    /// What works: personal token at the built-in server and at `/verify`, access token at `/verify`, refresh, session,
+    /// introspection of the access token and of the personal one. The refresh token is replaced by its successor.
+    async fn works(&mut self, appliance: &Appliance) -> [bool; 7] {
+        let refreshed = self.agent.refresh(appliance, &self.refresh).await;
+        if refreshed.status == 200 {
+            refreshed.json()["refresh_token"].as_str().unwrap().clone_into(&mut self.refresh);
+        }
+        [
+            call(appliance, &self.personal).await.status == 200,
+            verify(appliance, &self.personal).await.status == 200,
+            verify(appliance, &self.access).await.status == 200,
+            refreshed.status == 200,
+            self.browser.get(appliance, "/dashboard").await.status == 200,
+            self.is_active(appliance, &self.access).await,
+            self.is_active(appliance, &self.personal).await,
+        ]
+    }
+}
+
+#[tokio::test]
+async fn what_stops_when_stops_at_the_next_request() {
+    const ALL: [bool; 7] = [true; 7];
+    const NONE: [bool; 7] = [false; 7];
+    const ALL_BUT_SESSION: [bool; 7] = [true, true, true, true, false, true, true];
+    let (appliance, ben) = with_ben();
+    let (app, by) = (&appliance.app, appliance.by_admin());
+    let mut held = Held::by_ben(&appliance, &ben).await;
+    assert_eq!(held.works(&appliance).await, ALL);
+
+    app.disable_user(by, ben.id).unwrap();
+    assert_eq!(held.works(&appliance).await, NONE, "disabled");
+    let page = Browser::new().sign_in(&appliance, "ben", PASSWORD).await.expect(401);
+    assert!(page.body.contains("do not belong together"), "a stranger is told nothing");
+    app.enable_user(by, ben.id).unwrap();
+    assert_eq!(held.works(&appliance).await, ALL_BUT_SESSION, "enabled: what was not revoked works again");
+    held.browser.sign_in(&appliance, "ben", PASSWORD).await.expect(303);
+
+    app.remove_from_group(by, &group("writers"), ben.id).unwrap();
+    let only_elsewhere = [true, false, false, false, true, false, true];
+    assert_eq!(held.works(&appliance).await, only_elsewhere, "out of the group");
+    app.add_to_group(by, &group("writers"), "ben").unwrap();
+    assert_eq!(held.works(&appliance).await, ALL, "in it again");
+
+    let secret = app.make_password_reset(by, ben.id).unwrap();
+    assert_eq!(held.works(&appliance).await, ALL, "a link alone changes nothing");
+    app.set_password_by_link(secret.expose(), "a lantern over the harbour").unwrap();
+    assert_eq!(held.works(&appliance).await, ALL_BUT_SESSION, "password reset");
+    held.browser.sign_in(&appliance, "ben", PASSWORD).await.expect(401);
+    appliance.advance(hours(1));
+    held.browser.sign_in(&appliance, "ben", "a lantern over the harbour").await.expect(303);
+    let before = held.works(&appliance).await;
+    assert!(before[0] && before[3] && before[4]);
+
+    assert_eq!(app.revoke_everything_of(by, ben.id).unwrap(), (1, 1));
+    assert_eq!(held.works(&appliance).await, [false, false, false, false, true, false, false], "revoked");
+    app.delete_user(by, ben.id).unwrap();
+    assert_eq!(held.works(&appliance).await, NONE, "deleted");
+}
+
+#[tokio::test]
+async fn a_deleted_user_leaves_nothing_but_a_free_name() {
+    let (mut appliance, ben) = with_ben();
+    let mut held = Held::by_ben(&appliance, &ben).await;
+    let by = appliance.by_admin();
+    appliance.app.make_password_reset(by, ben.id).unwrap();
+    appliance.app.delete_user(by, ben.id).unwrap();
+    assert_eq!(held.works(&appliance).await, [false; 7]);
+    assert!(appliance.app.personal_tokens(ben.id).unwrap().is_empty());
+    assert!(appliance.app.connections(ben.id).unwrap().is_empty());
+    assert!(matches!(appliance.app.user_entry(ben.id), Err(OperationError::NotFound(_))));
+    appliance.app.sweep().unwrap();
+
+    let other = appliance.add_member("ben");
+    assert_ne!(other.id, ben.id);
+    assert_eq!(held.works(&appliance).await, [false; 7], "the new ben gets nothing of the old one's");
+    let (_, token) = appliance.personal_token_of(other.id, "Laptop");
+    call(&appliance, &token).await.expect(200);
+    assert!(appliance.app.groups().unwrap()[0].members == 0);
+}
+
+#[tokio::test]
+async fn admins_look_after_people_in_the_dashboard() {
+    let (appliance, ben) = with_ben();
+    let mut admin = Browser::signed_in(&appliance).await;
+    let mut held = Held::by_ben(&appliance, &ben).await;
+    let list = admin.get(&appliance, "/dashboard/users").await.expect(200);
+    for part in ["ada", "ben", "writers", "2 users"] {
+        assert!(list.body.contains(part), "{part}");
+    }
+    let path = format!("/dashboard/users/{}", ben.id);
+    let page = admin.get(&appliance, &path).await.expect(200);
+    for part in ["Laptop", "Desk", "personal token", "connected app", "value=\"writers\" checked", "in 1 browser"] {
+        assert!(page.body.contains(part), "{part}: {}", page.body);
+    }
+    assert!(!page.body.contains(&held.personal) && !page.body.contains("$argon2"));
+
+    let saved = admin.submit(&appliance, &page, &path, &[("role", "admin"), ("group", "writers")]).await.expect(303);
+    assert!(admin.get(&appliance, saved.location()).await.expect(200).body.contains("count from the next request on"));
+    held.browser.get(&appliance, "/dashboard/users").await.expect(200);
+    let page = admin.get(&appliance, &path).await.expect(200);
+    admin.submit(&appliance, &page, &path, &[("role", "member"), ("group", "writers")]).await.expect(303);
+    held.browser.get(&appliance, "/dashboard/users").await.expect(403);
+    admin.submit(&appliance, &page, &path, &[("role", "member"), ("group", "nowhere")]).await.expect(422);
+
+    let deed = |act: &str| format!("{path}/{act}");
+    for (act, names, stops) in [("sign-out", "Sign ben out?", 4), ("disable", "Disable ben?", 0)] {
+        let asked = admin.get(&appliance, &deed(act)).await.expect(200);
+        assert!(asked.body.contains(names), "{act}");
+        admin.submit(&appliance, &asked, &deed(act), &[]).await.expect(303);
+        assert!(!held.works(&appliance).await[stops], "{act}");
+    }
+    let list = admin.get(&appliance, "/dashboard/users?name=BE").await.expect(200);
+    assert!(list.body.contains("disabled") && !list.body.contains(">ada</a>"));
+    let asked = admin.get(&appliance, &deed("enable")).await.expect(200);
+    admin.submit(&appliance, &asked, &deed("enable"), &[]).await.expect(303);
+    assert!(held.works(&appliance).await[0]);
+
+    let token = appliance.app.personal_tokens(ben.id).unwrap()[0].token.id;
+    let asked = admin.get(&appliance, &format!("{path}/revoke?token={token}")).await.expect(200);
+    assert!(asked.body.contains("Revoke “Laptop” of ben?"));
+    admin.submit(&appliance, &asked, &deed("revoke"), &[]).await.expect(303);
+    assert!(!held.works(&appliance).await[0] && held.works(&appliance).await[2]);
+    let strange = format!("/dashboard/users/{}/revoke?token={token}", appliance.admin.id);
+    admin.get(&appliance, &strange).await.expect(404);
+    admin.get(&appliance, &deed("revoke")).await.expect(404);
+    let asked = admin.get(&appliance, &deed("revoke-all")).await.expect(200);
+    admin.submit(&appliance, &asked, &deed("revoke-all"), &[]).await.expect(303);
+    assert!(!held.works(&appliance).await[2]);
+
+    let own = format!("/dashboard/users/{}/delete", appliance.admin.id);
+    let asked = admin.get(&appliance, &own).await.expect(200);
+    assert!(asked.body.contains("This is you"));
+    let refused = admin.submit(&appliance, &asked, &own, &[]).await.expect(422);
+    assert!(refused.body.contains("ada is the only admin who can sign in"));
+    let asked = admin.get(&appliance, &deed("delete")).await.expect(200);
+    let gone = admin.submit(&appliance, &asked, &deed("delete"), &[]).await.expect(303);
+    assert!(admin.get(&appliance, gone.location()).await.expect(200).body.contains("1 user"));
+    admin.get(&appliance, &path).await.expect(404);
+}
+
+#[tokio::test]
+async fn groups_are_made_filled_and_removed_in_the_dashboard() {
+    let mut appliance = Appliance::with_file(FILE);
+    let ben = appliance.add_member("ben");
+    let mut admin = Browser::signed_in(&appliance).await;
+    let (_, token) = appliance.personal_token_of(ben.id, "Laptop");
+    let list = admin.get(&appliance, "/dashboard/groups").await.expect(200);
+    assert!(list.body.contains("does not exist") && list.body.contains("value=\"writers\""), "the rule names one");
+    for (name, status) in [("a b", 422), ("@writers", 422), ("Writers", 303), ("writers", 422)] {
+        let made = admin.submit(&appliance, &list, "/dashboard/groups", &[("name", name)]).await;
+        assert_eq!(made.status, status, "{name}");
+    }
+    let page = admin.get(&appliance, "/dashboard/groups/writers").await.expect(200);
+    assert!(page.body.contains("Opens <strong>Tools</strong>"));
+    admin.get(&appliance, "/dashboard/groups/Writers").await.expect(404);
+    let add = "/dashboard/groups/writers/add";
+    admin.submit(&appliance, &page, add, &[("username", "carl")]).await.expect(422);
+    verify(&appliance, &token).await.expect(403);
+    admin.submit(&appliance, &page, add, &[("username", "Ben")]).await.expect(303);
+    verify(&appliance, &token).await.expect(200);
+    let page = admin.get(&appliance, "/dashboard/groups/writers").await.expect(200);
+    let out = "/dashboard/groups/writers/take-out";
+    admin.submit(&appliance, &page, out, &[]).await.expect(303);
+    verify(&appliance, &token).await.expect(403);
+    admin.submit(&appliance, &page, add, &[("username", "ben")]).await.expect(303);
+    let remove = "/dashboard/groups/writers/remove";
+    let asked = admin.get(&appliance, remove).await.expect(200);
+    assert!(asked.body.contains("One user is in it") && asked.body.contains("<strong>Tools</strong>"));
+    admin.submit(&appliance, &asked, remove, &[]).await.expect(303);
+    verify(&appliance, &token).await.expect(403);
+}
+
+#[tokio::test]
+async fn a_reset_link_works_once_for_a_day_and_as_long_as_its_maker_may() {
+    let (mut appliance, ben) = with_ben();
+    let carl = appliance.add_member("carl");
+    appliance.app.change_user(appliance.by_admin(), carl.id, Role::Admin, &[]).unwrap();
+    let mut admin = Browser::signed_in(&appliance).await;
+    let path = format!("/dashboard/users/{}/reset-link", ben.id);
+    let asked = admin.get(&appliance, &path).await.expect(200);
+    let link = |page: &Answer| {
+        let (_, rest) = page.body.split_once("<pre id=\"link\"><code>").unwrap();
+        rest.split('<').next().unwrap().trim_start_matches("http://127.0.0.1:8080").to_owned()
+    };
+    let first = link(&admin.submit(&appliance, &asked, &path, &[]).await.expect(200));
+    let second = link(&admin.submit(&appliance, &asked, &path, &[]).await.expect(200));
+    let mut visitor = Browser::new();
+    let over = visitor.get(&appliance, &first).await.expect(410);
+    assert!(over.body.contains("Ask an admin"), "another was made");
+    for (password, again) in
+        [("short", "short"), ("password1", "password1"), ("benbenben1", "benbenben1"), ("a b c d e f", "x")]
+    {
+        let page = visitor.get(&appliance, &second).await.expect(200);
+        assert_eq!(page.header("referrer-policy"), "same-origin");
+        assert_eq!(page.header("cache-control"), "no-store");
+        let fields = [("password", password), ("password_again", again)];
+        visitor.submit(&appliance, &page, "/reset", &fields).await.expect(422);
+    }
+    let page = visitor.get(&appliance, &second).await.expect(200);
+    let fields = [("password", "a lantern over the harbour"), ("password_again", "a lantern over the harbour")];
+    let done = visitor.submit(&appliance, &page, "/reset", &fields).await.expect(303);
+    assert!(visitor.get(&appliance, done.location()).await.expect(200).body.contains("Your new password is set"));
+    visitor.submit(&appliance, &page, "/reset", &fields).await.expect(410);
+    visitor.sign_in(&appliance, "ben", "a lantern over the harbour").await.expect(303);
+
+    let by = By::Admin(carl.id);
+    let secret = appliance.app.make_password_reset(by, ben.id).unwrap();
+    appliance.app.change_user(appliance.by_admin(), carl.id, Role::Member, &[]).unwrap();
+    assert_eq!(appliance.app.password_reset_for(secret.expose()).unwrap(), None, "its maker is no admin");
+    let secret = appliance.app.make_password_reset(By::CommandLine, ben.id).unwrap();
+    assert!(appliance.app.password_reset_for(secret.expose()).unwrap().is_some());
+    appliance.app.disable_user(appliance.by_admin(), ben.id).unwrap();
+    assert!(appliance.app.make_password_reset(By::CommandLine, ben.id).is_err());
+    appliance.app.enable_user(appliance.by_admin(), ben.id).unwrap();
+    assert_eq!(appliance.app.password_reset_for(secret.expose()).unwrap(), None, "it went when ben was disabled");
+    let secret = appliance.app.make_password_reset(By::CommandLine, ben.id).unwrap();
+    appliance.advance(minutes(24 * 60 - 1));
+    assert!(appliance.app.password_reset_for(secret.expose()).unwrap().is_some());
+    appliance.advance(minutes(1));
+    assert_eq!(appliance.app.password_reset_for(secret.expose()).unwrap(), None);
+    appliance.app.sweep().unwrap();
+}
+
+#[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "it measures time")]
+async fn a_thousand_users_are_listed_quickly_page_by_page() {
+    let appliance = Appliance::with_people(1_000);
+    let mut admin = Browser::signed_in(&appliance).await;
+    let began = std::time::Instant::now();
+    let list = admin.get(&appliance, "/dashboard/users").await.expect(200);
+    let took = began.elapsed();
+    assert!(list.body.contains("1001 users, page 1 of 21") && list.body.contains("Next page"));
+    assert_eq!(list.body.matches("<tr").count(), 51);
+    let found = admin.get(&appliance, "/dashboard/users?name=Person-77").await.expect(200);
+    assert!(found.body.contains("11 users with") && !found.body.contains("Next page"));
+    let beyond = admin.get(&appliance, "/dashboard/users?page=999").await.expect(200);
+    assert!(beyond.body.contains("page 21 of 21") && !beyond.body.contains("Next page"));
+    assert!(
+        admin.get(&appliance, "/dashboard/users?page=x&name=%00").await.expect(200).body.contains("Nobody is called")
+    );
+    println!("the list of 1,001 users took {took:?}");
+    assert!(took < std::time::Duration::from_secs(2), "{took:?}");
 }

@@ -4,13 +4,15 @@
 
 use crate::access::SealedUpstreamKey;
 use crate::account::group::{Group, GroupName};
+use crate::account::invitation::{Invitation, InvitationEnd};
 use crate::account::password::PasswordHash;
+use crate::account::password_reset::PasswordReset;
 use crate::account::personal_token::{PersonalToken, Reach, TokenName};
 use crate::account::session::Session;
 use crate::account::usage::LastUse;
 use crate::account::user::{Role, User, Username};
 use crate::clock::{Timestamp, days, minutes};
-use crate::id::{GrantId, KeyId, RegisteredClientId, SessionId, TokenId, UserId};
+use crate::id::{GrantId, InvitationId, KeyId, RegisteredClientId, SessionId, TokenId, UserId};
 use crate::keys::{KeyState, SigningKey};
 use crate::oauth::authorization_code::AuthorizationCode;
 use crate::oauth::client::{ApplicationType, AuthMethod, Client, ClientId, ClientKind, ClientMetadata, GrantType};
@@ -68,6 +70,8 @@ fn opened<R: Record>(name: &str) -> Vec<R> {
 fn the_bytes_of_every_record_are_frozen() {
     let mut golden = Comparison::default();
     golden.compare("Group", &[group()]);
+    golden.compare("Invitation", &invitations());
+    golden.compare("PasswordReset", &password_resets());
     golden.compare("Session", &[session()]);
     golden.compare("PersonalToken", &personal_tokens());
     golden.compare("LastUse", &last_uses());
@@ -122,6 +126,35 @@ fn users() -> [User; 2] {
 fn group() -> Group {
     let (name, description) = (GroupName::parse("writers").unwrap(), "Who writes the docs".to_owned());
     Group { name, description, created_at: NOW }
+}
+
+fn invitations() -> [Invitation; 3] {
+    let open = Invitation {
+        id: InvitationId::from_bytes([9; 16]),
+        secret: TokenDigest::from_bytes([6; 32]),
+        role: Role::Member,
+        groups: vec![GroupName::parse("writers").unwrap()],
+        name: None,
+        note: "Grace, from Ghent".to_owned(),
+        made_by: USER,
+        made_at: NOW,
+        expires_at: NOW + days(3),
+        end: None,
+    };
+    let used = Invitation {
+        role: Role::Admin,
+        groups: Vec::new(),
+        name: Some(Username::parse("grace").unwrap()),
+        end: Some(InvitationEnd::Used { by: UserId::from_bytes([2; 16]), at: NOW + days(1) }),
+        ..open.clone()
+    };
+    let revoked = Invitation { end: Some(InvitationEnd::Revoked { at: NOW + days(1) }), ..open.clone() };
+    [open, used, revoked]
+}
+
+fn password_resets() -> [PasswordReset; 2] {
+    let by_admin = PasswordReset { user: USER, made_by: Some(USER), made_at: NOW, expires_at: NOW + days(1) };
+    [by_admin.clone(), PasswordReset { made_by: None, ..by_admin }]
 }
 
 fn session() -> Session {

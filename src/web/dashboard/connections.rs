@@ -126,7 +126,7 @@ pub async fn post_revoke_all(
 }
 
 impl ConnectionRow {
-    fn of(app: &App, Connection { grant, last_use }: Connection) -> Result<Self, OperationError> {
+    pub(super) fn of(app: &App, Connection { grant, last_use }: Connection) -> Result<Self, OperationError> {
         let (now, client) = (app.now(), app.client(&grant.client)?);
         Ok(Self {
             id: grant.id,
@@ -154,6 +154,13 @@ impl ConnectionRow {
             created: When::sample(-86_400 * 9),
             last_used: Some(LastUsed::sample()),
         }
+    }
+}
+
+#[cfg(test)]
+impl ConnectionRow {
+    pub(crate) fn sample_for_others() -> Self {
+        Self::sample("<i>Cursor</i>", Vouched::Nobody, "www.cursor.com")
     }
 }
 

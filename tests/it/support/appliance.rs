@@ -7,6 +7,7 @@ use http_body_util::BodyExt;
 use keyward::access::ServerDirectory;
 use keyward::account::group::GroupName;
 use keyward::account::user::{Role, User, Username};
+use keyward::app::invitations::{Invited, NewInvitation};
 use keyward::app::personal_tokens::{Made, NewPersonalToken};
 use keyward::app::users::By;
 use keyward::app::{App, Parts};
@@ -15,7 +16,7 @@ use keyward::config::{Config, Given, load};
 use keyward::entropy::{Entropy, SeededEntropy};
 use keyward::gateway::OpenStreams;
 use keyward::gateway::stdio::{StdioOptions, StdioServers};
-use keyward::id::{TokenId, UserId};
+use keyward::id::{InvitationId, TokenId, UserId};
 use keyward::oauth::scope::ScopeSet;
 use keyward::secret::MasterSecret;
 use keyward::serve::accept::{self, BoundSocket};
@@ -177,6 +178,26 @@ impl Appliance {
         member
     }
 
+    /// One with so many members beside the admin.
+    pub fn with_people(count: usize) -> Self {
+        let mut appliance = Self::new();
+        let admin = appliance.admin.clone();
+        let written: Result<(), StoreError> = appliance.store.write(move |tx| {
+            for number in 0..count {
+                let mut id = [7; 16];
+                id[..8].copy_from_slice(&(number as u64).to_be_bytes());
+                let (id, name) = (UserId::from_bytes(id), Username::parse(&format!("person-{number}")).unwrap());
+                let person = User { id, name, role: Role::Member, ..admin.clone() };
+                tx.insert_new(USERS, &person.id, &person)?;
+                tx.insert_new(USER_NAMES, &person.name.canonical(), &person.id)?;
+            }
+            Ok(())
+        });
+        written.unwrap();
+        appliance.restart();
+        appliance
+    }
+
     /// The admin, as who acts on accounts.
     pub fn by_admin(&self) -> By {
         By::Admin(self.admin.id)
@@ -191,6 +212,18 @@ impl Appliance {
         }
         let role = self.app.user_entry(user.id).unwrap().user.role;
         self.app.change_user(self.by_admin(), user.id, role, &groups).unwrap();
+    }
+
+    /// Makes an invitation of a member, changed like this; the secret of its link comes back.
+    pub fn invite(&self, change: impl FnOnce(&mut NewInvitation)) -> String {
+        let id = InvitationId::generate(self.clock.now(), &*self.entropy);
+        let (name, note) = (String::new(), String::new());
+        let mut new = NewInvitation { id, role: Role::Member, groups: Vec::new(), name, note };
+        change(&mut new);
+        match self.app.invite(self.admin.id, &new).unwrap() {
+            Invited::Now(_, secret) => secret.expose().to_owned(),
+            Invited::Before(_) => panic!("the id is new"),
+        }
     }
 
     /// Takes the admin's rights away.

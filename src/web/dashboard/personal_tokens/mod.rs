@@ -76,7 +76,7 @@ impl TokenRow {
 }
 
 impl TokenRow {
-    fn of(entry: PersonalTokenEntry, servers: &ServerDirectory, now: Timestamp) -> Self {
+    pub(in crate::web::dashboard) fn of(entry: PersonalTokenEntry, servers: &ServerDirectory, now: Timestamp) -> Self {
         let token = entry.token;
         Self {
             id: token.id,
