@@ -15,6 +15,8 @@ let appliance;
 let unfurnished;
 let folder;
 let browser;
+/** Links that work once, each to be looked at and not used. */
+const links = {};
 before(async () => {
   folder = await scratchFolder("pages");
   appliance = await startFixture();
@@ -35,6 +37,26 @@ async function furnish() {
     await page.goto(`${appliance.url}/login`);
     await signIn(page, appliance);
     await atHome(page);
+    for (const name of ["writers", "a-group-with-a-long-name-for-a-narrow-screen"]) {
+      await page.goto(`${appliance.url}/dashboard/groups`);
+      await page.getByLabel("Name").fill(name);
+      await page.getByRole("button", { name: "Make the group" }).click();
+      await heading(page, name);
+    }
+    for (const name of ["grace.brewster.murray.hopper@example.org", "ben", ""]) {
+      links.invitation = await invite(page, name);
+      if (name !== "") await joinIn(links.invitation);
+    }
+    await page.goto(`${appliance.url}/dashboard/users`);
+    await page.getByRole("link", { name: "ben" }).click();
+    await page.getByRole("link", { name: "Reset link" }).click();
+    await page.getByRole("button", { name: "Make the link" }).click();
+    links.reset = await page.locator("#link").innerText();
+    await page.goto(`${appliance.url}/dashboard/users`);
+    await page.getByRole("link", { name: "grace" }).click();
+    await page.getByRole("link", { name: "Disable" }).click();
+    await page.getByRole("button", { name: /^Disable/ }).click();
+    await heading(page, /^grace/);
     for (const name of ["Claude Code on the laptop", "Backup script", "An old one with a rather long name for a narrow screen"]) {
       await page.goto(`${appliance.url}/dashboard/api-keys`);
       await page.getByRole("link", { name: "New token" }).first().click();
@@ -57,6 +79,28 @@ async function furnish() {
   });
 }
 
+/** Invites somebody into the writers, who may have to choose the name; returns the link. */
+async function invite(page, name) {
+  await page.goto(`${appliance.url}/dashboard/invitations/new`);
+  await page.getByLabel("User name").fill(name);
+  await page.getByLabel("For whom").fill(name === "" ? "whoever comes next" : "");
+  await page.getByLabel("writers").check();
+  await page.getByRole("button", { name: "Make the link" }).click();
+  await heading(page, "The invitation is ready");
+  return page.locator("#link").innerText();
+}
+
+/** Somebody else opens an invitation and makes the account. */
+async function joinIn(link) {
+  await withPerson(browser, {}, async ({ page }) => {
+    await page.goto(link);
+    await page.getByLabel("Password", { exact: true }).fill("a lantern over the harbour");
+    await page.getByLabel("The same password again").fill("a lantern over the harbour");
+    await page.getByRole("button", { name: "Create the account" }).click();
+    await atHome(page);
+  });
+}
+
 const dashboard = (path) => (page) => page.goto(`${appliance.url}/dashboard${path}`);
 const follow = (path, link) => async (page) => {
   await page.goto(`${appliance.url}/dashboard${path}`);
@@ -69,6 +113,9 @@ const outside = {
   connect: (page) => page.goto(appliance.mcpUrl),
   "set-up": (page) => page.goto(unfurnished.setupUrl),
   "set-up-refused": (page) => page.goto(`${appliance.url}/setup`),
+  invitation: (page) => page.goto(links.invitation),
+  reset: (page) => page.goto(links.reset),
+  "reset-over": (page) => page.goto(`${appliance.url}/reset?secret=none`),
   "not-found": (page) => page.goto(`${appliance.url}/no-such-page`),
   "authorize-refused": (page) => page.goto(`${appliance.url}/authorize?client_id=cli_unknown&response_type=code`),
 };
@@ -90,6 +137,20 @@ const inside = {
   "connections-revoke": follow("/connections", /^Revoke Inspector/),
   "connections-revoke-all": follow("/connections", "Revoke all"),
   security: dashboard("/security"),
+  "users-list": dashboard("/users"),
+  "users-none": dashboard("/users?name=nobody"),
+  "users-user": follow("/users", "ben"),
+  "users-disabled": follow("/users", "grace"),
+  "users-delete": async (page) => {
+    await follow("/users", "ben")(page);
+    await page.getByRole("link", { name: "Delete" }).click();
+  },
+  "groups-list": dashboard("/groups"),
+  "groups-group": follow("/groups", "writers"),
+  "groups-remove": follow("/groups", /^Remove writers/),
+  "invitations-list": dashboard("/invitations"),
+  "invitations-new": dashboard("/invitations/new"),
+  "invitations-revoke": follow("/invitations", /^Revoke/),
   "clients-list": dashboard("/clients"),
   "clients-new": dashboard("/clients/new"),
   "clients-pin": dashboard("/clients/pin"),
