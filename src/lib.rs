@@ -60,6 +60,8 @@
 //! - Somebody connects a client: `gateway`'s challenge, [`oauth::metadata`], [`oauth::registration`] or
 //!   [`oauth::client_document`], [`oauth::authorization`], [`app::authorize`], [`app::exchange`].
 //! - A revocation: [`app::revoke`], [`store::tables::REVOCATIONS`], [`token::RevocationSet`], the next request.
+//! - An admin adds a server: [`web::dashboard::servers`], [`access::ServerDescription`], [`app::servers`],
+//!   [`store::tables::SERVERS`], [`access::ServerDirectory`], the next request.
 //! - `keyward tokens revoke` beside a running server: [`cli`], [`control::ask`], [`control::ControlSocket`],
 //!   [`control::perform`], and on as above.
 

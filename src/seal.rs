@@ -29,6 +29,10 @@ pub enum Purpose {
     SigningKey,
     /// A user's key for an upstream, in the store.
     UpstreamKey,
+    /// A secret of a guarded server that an admin entered, in the store.
+    ServerSecret,
+    /// A secret that was entered in a form which is shown again.
+    EnteredSecret,
     /// A place in a long list.
     Cursor,
 }
@@ -43,6 +47,8 @@ impl Purpose {
             Self::Callback => "keyward/callback/1",
             Self::SigningKey => "keyward/signing-key/1",
             Self::UpstreamKey => "keyward/upstream-key/1",
+            Self::ServerSecret => "keyward/server-secret/1",
+            Self::EnteredSecret => "keyward/entered-secret/1",
             Self::Cursor => "keyward/cursor/1",
         }
     }

@@ -12,6 +12,7 @@
 //! | `description` | What does somebody say about a server, and can there be such a server? |
 //! | `upstream_key` | What does a user show an upstream that wants a key of each caller's own? |
 //! | `upstream_session` | Whose is a session of an upstream's? |
+//! | `stored_server` | What is kept of a server that an admin described in the dashboard? |
 //! | `server_directory` | Which server does this path, name or resource mean? |
 //! | `decision` | May the holder of this token do that at this server? |
 
@@ -25,6 +26,7 @@ mod proxied;
 mod description;
 mod upstream_key;
 mod upstream_session;
+mod stored_server;
 mod server_directory;
 mod decision;
 
@@ -35,6 +37,7 @@ pub use proxied::ProxiedUrlError;
 pub use rule::{AccessRule, MAX_OWN_SCOPES, OwnScope, RuleError};
 pub use server::{GuardedServer, NotAServerName, PathError, ServerKind, ServerName, ServerSource};
 pub use server_directory::{ServerDirectory, SharedPlace};
+pub use stored_server::{MAX_STORED_ENVIRONMENT, MAX_STORED_SERVERS, MAX_STORED_TEXT, StoredServer};
 pub use tool_pattern::{MAX_PATTERN, NotAToolPattern, ToolPattern};
 pub use upstream::{
     ChildMode, HttpUpstream, MAX_UPSTREAM_URL, StdioUpstream, UpstreamTimeouts, UpstreamUrl, UpstreamUrlError,

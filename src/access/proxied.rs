@@ -7,6 +7,7 @@
 
 use crate::access::rule::AccessRule;
 use crate::access::server::{GuardedServer, ServerKind, ServerName, ServerSource};
+use crate::clock::Timestamp;
 use crate::oauth::issuer::Issuer;
 use crate::oauth::metadata::{RESOURCE_WELL_KNOWN, resource_metadata_url};
 use crate::oauth::resource::{ResourceError, ResourceUri};
@@ -50,7 +51,8 @@ impl GuardedServer {
             resource_metadata_url(&resource)
         };
         let (title, kind, rule) = (title.to_owned(), ServerKind::Proxied, AccessRule::default().undivided());
-        Ok(Self { name, title, path, resource, metadata_url, kind, rule, source: ServerSource::Builtin, enabled: true })
+        let (source, edition, since) = (ServerSource::Builtin, 0, Timestamp::EPOCH);
+        Ok(Self { name, title, path, resource, metadata_url, kind, rule, source, enabled: true, edition, since })
     }
 }
 

@@ -6,7 +6,7 @@
 //! said of several groups adds up. The default rule is the widest: every user, everything, no scopes of its own.
 //! Decided with this in [`super::decide`].
 
-use crate::access::operation::{Effect, Operation};
+use crate::access::operation::{Effect, Operation, ToolCall};
 use crate::access::tool_pattern::{NotAToolPattern, ToolPattern};
 use crate::account::group::{GroupName, NotAGroupName};
 use crate::account::user::{NotAUsername, Person, Username};
@@ -277,6 +277,12 @@ impl AccessRule {
         self.groups.as_deref()
     }
 
+    /// The most that it says of single users and of groups (`@writers`), in that order.
+    pub fn most(&self) -> impl Iterator<Item = (String, &ScopeSet)> {
+        let users = self.most.iter().map(|(name, most)| (name.clone(), most));
+        users.chain(self.most_of_groups.iter().map(|(name, most)| (format!("{MOST_OF_GROUP}{name}"), most)))
+    }
+
     /// May this person use the server at all?
     pub fn admits(&self, person: Person<'_>) -> bool {
         self.names(person) && !self.most_for(person).is_empty()
@@ -305,6 +311,12 @@ impl AccessRule {
     /// What of `scopes` the person may have here: what a token for them is given at most. Empty if that is nothing.
     pub fn within_reach(&self, person: Person<'_>, scopes: &ScopeSet) -> ScopeSet {
         if self.admits(person) { scopes.meet(&self.most_for(person)) } else { ScopeSet::empty() }
+    }
+
+    /// The scopes each of which opens the tool called `name`, the narrowest first.
+    pub fn scopes_for_tool(&self, name: &str, effect: Effect) -> Vec<String> {
+        let call = Operation::Call(ToolCall { tool: name.into(), effect });
+        self.openers(&call).filter(|scope| self.scopes.contains(scope)).map(str::to_owned).collect()
     }
 
     /// The scopes each of which opens an operation, the narrowest first.
@@ -527,7 +539,7 @@ mod tests {
     #[test]
     fn the_narrowest_scope_comes_first() {
         let rule = parse(None, &[("w", &["write_*"]), ("f", &["*_file"])], &[]).unwrap();
-        let call = |tool: &'static str, effect| Operation::Call(super::super::ToolCall { tool: tool.into(), effect });
+        let call = |tool: &'static str, effect| Operation::Call(ToolCall { tool: tool.into(), effect });
         for (operation, openers) in [
             (call("write_file", Effect::ReadOnly), "w f mcp:read mcp"),
             (call("read_file", Effect::ReadOnly), "f mcp:read mcp"),

@@ -7,10 +7,12 @@
 use crate::access::rule::AccessRule;
 use crate::access::upstream::{HttpUpstream, StdioUpstream};
 use crate::access::upstream_credential::{PerUserCredential, UpstreamCredential};
+use crate::clock::Timestamp;
 use crate::oauth::issuer::Issuer;
 use crate::oauth::metadata::resource_metadata_url;
 use crate::oauth::resource::{ResourceError, ResourceUri};
 use crate::oauth::scope::ScopeSet;
+use crate::token::{Audience, GenuineToken, TokenRefusal, VerifiedToken};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::sync::Arc;
@@ -121,6 +123,10 @@ pub struct GuardedServer {
     pub source: ServerSource,
     /// Whether it answers. One that does not is as unknown to clients as one that never was.
     pub enabled: bool,
+    /// Tells apart what was set up under this name one after the other.
+    pub edition: u64,
+    /// From when on it has stood at its URL; from the beginning, if that is the owner's matter.
+    pub since: Timestamp,
 }
 
 /// Why there cannot be a server at a path.
@@ -157,7 +163,26 @@ impl GuardedServer {
         let metadata_url = resource_metadata_url(&resource);
         let (title, path) = (title.to_owned(), path.to_owned());
         let (rule, source) = (AccessRule::default(), ServerSource::Builtin);
-        Ok(Self { name, title, path, resource, metadata_url, kind, rule, source, enabled: true })
+        let (edition, since) = (0, Timestamp::EPOCH);
+        Ok(Self { name, title, path, resource, metadata_url, kind, rule, source, enabled: true, edition, since })
+    }
+
+    /// Whether it was set up at its URL after `moment`. Tokens tell whole seconds, so seconds are compared.
+    pub const fn is_newer_than(&self, moment: Timestamp) -> bool {
+        moment.unix_seconds() < self.since.unix_seconds()
+    }
+
+    /// The proof that `token` is for this server: for its URL, and not made for what stood there before. A token for every
+    /// server of its owner's is for those to come as well.
+    pub fn verify(&self, token: &GenuineToken) -> Result<VerifiedToken, TokenRefusal> {
+        let claims = token.claims();
+        if self.is_newer_than(claims.issued_at)
+            && claims.audience != Audience::EveryServer
+            && claims.audience.covers(&self.resource)
+        {
+            return Err(TokenRefusal::OlderThanServer);
+        }
+        token.for_resource(&self.resource)
     }
 
     /// Whether what began at `other`, an earlier version of it, can go on here: under the same URL, with the same server
@@ -169,7 +194,7 @@ impl GuardedServer {
             (ServerKind::Stdio(own), ServerKind::Stdio(others)) => own.is_same_program(others),
             _ => false,
         };
-        is_same_kind && self.name == other.name && self.resource == other.resource
+        is_same_kind && self.name == other.name && self.resource == other.resource && self.since == other.since
     }
 
     /// Whether it is at `/mcp`.

@@ -24,9 +24,10 @@ pub struct SharedPlace(pub ServerName, pub ServerName);
 
 impl ServerDirectory {
     /// A directory of `servers`, in this order.
-    pub fn new(servers: impl IntoIterator<Item = GuardedServer>) -> Result<Self, SharedPlace> {
+    pub fn new(servers: impl IntoIterator<Item = impl Into<Arc<GuardedServer>>>) -> Result<Self, SharedPlace> {
         let mut directory = Self::default();
         for server in servers {
+            let server: Arc<GuardedServer> = server.into();
             let place = directory.servers.len();
             let others = [
                 directory.by_path.insert(server.path.clone(), place),
@@ -34,9 +35,9 @@ impl ServerDirectory {
                 directory.by_resource.insert(server.resource.clone(), place),
             ];
             if let Some(other) = others.into_iter().flatten().next() {
-                return Err(SharedPlace(directory.servers[other].name.clone(), server.name));
+                return Err(SharedPlace(directory.servers[other].name.clone(), server.name.clone()));
             }
-            directory.servers.push(Arc::new(server));
+            directory.servers.push(server);
         }
         Ok(directory)
     }
@@ -69,6 +70,18 @@ impl ServerDirectory {
     /// All servers, also those that are not enabled.
     pub fn all(&self) -> impl ExactSizeIterator<Item = &Arc<GuardedServer>> {
         self.servers.iter()
+    }
+
+    /// The server with this name, whether it answers or not.
+    pub fn named(&self, name: &ServerName) -> Option<&Arc<GuardedServer>> {
+        self.by_name.get(name).map(|place| &self.servers[*place])
+    }
+
+    /// The server, whether it answers or not, that has the name, path or resource which `newcomer` wants.
+    pub fn at_place_of(&self, newcomer: &GuardedServer) -> Option<&Arc<GuardedServer>> {
+        let name = self.by_name.get(&newcomer.name);
+        let place = name.or_else(|| self.by_path.get(&newcomer.path));
+        place.or_else(|| self.by_resource.get(&newcomer.resource)).map(|place| &self.servers[*place])
     }
 
     fn enabled(&self, place: Option<&usize>) -> Option<&Arc<GuardedServer>> {

@@ -79,7 +79,7 @@ impl StdioUpstream {
 }
 
 /// Who shares a child process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub enum ChildMode {
     /// Each user has one.
     #[default]

@@ -124,7 +124,7 @@ impl App {
             tx.put(AUTHORIZATION_CODES, &digest, &redeemed)?;
             let user = check_user(tx, &grant)?;
             let server = servers.by_resource(&grant.resource);
-            let scopes = scopes_at(server.map(|server| &**server), &user, &grant.scopes)?;
+            let scopes = scopes_at(server.map(|server| &**server), &user, &grant, &grant.scopes)?;
             let refresh = gets_refresh_token(client.client(), &grant.scopes);
             if refresh {
                 tx.insert_new(REFRESH_TOKENS, &next, &RefreshToken::first(&grant, now))?;
@@ -167,7 +167,7 @@ impl App {
             };
             let user = check_user(tx, &grant)?;
             let server = servers.by_resource(&grant.resource);
-            let scopes = scopes_at(server.map(|server| &**server), &user, &scopes)?;
+            let scopes = scopes_at(server.map(|server| &**server), &user, &grant, &scopes)?;
             if paced {
                 let before = tx.get(REFRESH_PACES, &grant.id)?.map(RefreshPace::kept);
                 let pace = RefreshPace::admit(before, now).map_err(ProtocolError::from)?;
@@ -203,9 +203,18 @@ fn check_user(tx: &WriteTx, grant: &Grant) -> Result<User, EndpointError> {
 }
 
 /// What is left of the scopes at the server as it is now, for this user.
-fn scopes_at(server: Option<&GuardedServer>, user: &User, granted: &ScopeSet) -> Result<ScopeSet, EndpointError> {
+fn scopes_at(
+    server: Option<&GuardedServer>,
+    user: &User,
+    grant: &Grant,
+    granted: &ScopeSet,
+) -> Result<ScopeSet, EndpointError> {
     let gone = || ProtocolError::new(ErrorCode::InvalidTarget, "the server of this authorization is no longer here");
     let server = server.ok_or_else(gone)?;
+    if server.is_newer_than(grant.created_at) {
+        let text = "the server at this address was set up after this authorization: ask for authorization again";
+        return Err(ProtocolError::invalid_grant(text).into());
+    }
     if !server.rule.admits(user.person()) {
         return Err(ProtocolError::invalid_grant("the user may not use this server any more").into());
     }

@@ -18,7 +18,7 @@ pub mod personal_tokens;
 pub mod register;
 pub mod rescue;
 pub mod revoke;
-mod servers;
+pub mod servers;
 pub mod set_up;
 pub mod sign_in;
 pub mod signing_keys;
@@ -78,6 +78,8 @@ pub struct AppOptions {
     pub registration: RegistrationPolicy,
     /// The verifier's leeway and cache.
     pub verifier: VerifierOptions,
+    /// Whether servers that are commands may be added in the dashboard; a stolen session of an admin could run programs then.
+    pub dashboard_commands: bool,
     /// Wrong passwords, registrations and refreshes in a loop are slowed; off only in a fixture.
     pub rate_limits: bool,
 }
@@ -146,6 +148,8 @@ pub struct App {
     upstream_key_changes: Mutex<()>,
     session_binder: SessionBinder,
     opened_at: Timestamp,
+    /// Held from the look at the servers to the publication of their directory.
+    server_changes: Mutex<()>,
     throttles: Mutex<Throttles>,
 }
 
@@ -200,7 +204,9 @@ impl App {
             key_changes: Mutex::default(),
             user_changes: Mutex::default(),
             upstream_key_changes: Mutex::default(),
+            server_changes: Mutex::default(),
         };
+        app.load_servers()?;
         app.reload_users()?;
         app.load_upstream_keys()?;
         app.refresh_revocations()?;

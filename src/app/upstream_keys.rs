@@ -10,7 +10,7 @@ use crate::app::error::OperationError;
 use crate::app::live::LiveUpstreamKey;
 use crate::clock::{Timestamp, days};
 use crate::id::UserId;
-use crate::store::tables::{UPSTREAM_KEYS, USERS};
+use crate::store::tables::{SERVERS, UPSTREAM_KEYS, USERS};
 use crate::store::{Reads, Scan, StoreError, WriteTx};
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -127,7 +127,9 @@ impl App {
         let orphans = self.store.read(|tx| {
             let mut orphans = Vec::new();
             for (user, server) in tx.keys(UPSTREAM_KEYS, Scan::all())? {
-                if !tx.contains(USERS, &user)? || !(is_kept || is_there(&server)) {
+                // One of the dashboard's may wait without being served.
+                let is_there = is_kept || is_there(&server) || tx.contains(SERVERS, server.as_str())?;
+                if !is_there || !tx.contains(USERS, &user)? {
                     orphans.push((user, server));
                 }
             }

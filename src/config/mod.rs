@@ -177,6 +177,7 @@ impl Settings {
             },
             registration: self.registration()?,
             verifier: VerifierOptions { leeway: leeway.duration(), ..VerifierOptions::default() },
+            dashboard_commands: self.dashboard_commands,
             rate_limits: self.limits.rate_limits,
         })
     }

@@ -30,6 +30,7 @@ pub const OPTIONS: &[OptionDoc] = &[
     option("trusted_proxies", "[]", "Addresses or networks of proxies whose X-Forwarded-For is believed, such as [\"127.0.0.1\", \"10.0.0.0/8\"]."),
     option("allowed_hosts", "[]", "Host names, besides the public URL's, to which Keyward answers."),
     option("allowed_origins", "[]", "Origins of web pages, besides Keyward's own and those on loopback, that may call MCP servers."),
+    option("dashboard_commands", "false", "Whether an admin may add servers in the dashboard that are commands. Then whoever steals an admin's session can run programs on this machine."),
 
     option("tokens.access_token_life", "\"1h\"", "Life of an OAuth access token."),
     option("tokens.personal_token_life", "\"365d\"", "Life of a personal token: the default and the maximum that its owner may choose."),
@@ -70,7 +71,7 @@ pub const OPTIONS: &[OptionDoc] = &[
     option("limits.rate_limits", "true", "Whether guessing is slowed down per account and address, registering, and refreshing in a loop. Switch it off in tests only."),
 ];
 
-/// Every option of a server: `[servers.NAME]` in the file, where NAME is the server's. Only the file has them.
+/// Every option of a server: `[servers.NAME]` in the file, where NAME is the server's. No flag and no variable has them.
 #[rustfmt::skip]
 pub const SERVER_OPTIONS: &[OptionDoc] = &[
     option("title", "", "Its name for people. Default: NAME."),

@@ -71,7 +71,7 @@ pub(super) fn admit_again(app: &App, asked: &Asker) -> Result<(), Refusal> {
 
 /// Who asks `server`, with a token that is good now.
 fn asker(live: &Live, genuine: &GenuineToken, server: &Arc<GuardedServer>) -> Result<Asker, Refusal> {
-    let token = genuine.for_resource(&server.resource).map_err(Refusal::Token)?;
+    let token = server.verify(genuine).map_err(Refusal::Token)?;
     let user = token.claims().user;
     let user = live.user(user).ok_or(Refusal::NoUser(user))?;
     Ok(Asker { token, user, server: Arc::clone(server) })

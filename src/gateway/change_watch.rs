@@ -84,21 +84,24 @@ impl HttpBody for Watched {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::access::Effect;
+    use crate::access::{Effect, GuardedServer, ServerKind};
     use crate::clock::Timestamp;
     use crate::gateway::catalogue::{Known, Page};
     use crate::id::UserId;
+    use crate::oauth::issuer::Issuer;
 
     fn forgets(chunks: &[&[u8]]) -> bool {
         let (now, user) = (Timestamp::from_unix_seconds(1), UserId::from_bytes([1; 16]));
         let (server, catalogue) = (ServerName::parse("files").unwrap(), Arc::new(Catalogue::default()));
         let page = Page { tools: vec![("read".to_owned(), Effect::ReadOnly)], ..Page::default() };
-        catalogue.learn(&server, user, &page, true, now);
+        let issuer = Issuer::parse("https://h").unwrap();
+        let guarded = GuardedServer::further(&issuer, server.clone(), "Files", ServerKind::Builtin).unwrap();
+        catalogue.learn(&guarded, user, &page, true, now);
         let mut watched = Watched::new(Body::empty(), server.clone(), Arc::clone(&catalogue));
         for chunk in chunks {
             watched.look(chunk);
         }
-        catalogue.effect_of(&server, user, "read", now) == Known::Unheard
+        catalogue.effect_of(&guarded, user, "read", now) == Known::Unheard
     }
 
     #[test]

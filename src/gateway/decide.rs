@@ -148,8 +148,8 @@ impl Gateway {
         if said.era() != Era::Modern || !matches!(asker.server.kind, ServerKind::Stdio(_)) {
             return Ok(());
         }
-        let (name, user) = (&asker.server.name, asker.token.claims().user);
-        let known = || self.catalogue.mirrored(name, user, &call.tool, self.app.now());
+        let (server, user) = (&asker.server, asker.token.claims().user);
+        let known = || self.catalogue.mirrored(server, user, &call.tool, self.app.now());
         let mut mirrored = known();
         if mirrored.is_none() && is_any_mirrored(headers) {
             // Where it does not tell in time, nothing is known.
@@ -169,7 +169,7 @@ impl Gateway {
             return BuiltinServer::effect_of(&call.tool).unwrap_or(Effect::Any);
         }
         let user = asker.token.claims().user;
-        let known = || self.catalogue.effect_of(&server.name, user, &call.tool, self.app.now());
+        let known = || self.catalogue.effect_of(server, user, &call.tool, self.app.now());
         if let Known::As(effect) = known() {
             return effect;
         }
@@ -204,7 +204,7 @@ impl Gateway {
             // What is on no page that was asked for is not read-only.
             let page = if number == MAX_PAGES { Page { next: None, ..page } } else { page };
             let user = asker.token.claims().user;
-            self.catalogue.learn(&asker.server.name, user, &page, first, self.app.now());
+            self.catalogue.learn(&asker.server, user, &page, first, self.app.now());
             match next {
                 Some(next) => cursor = Some(next),
                 None => return,

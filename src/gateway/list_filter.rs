@@ -84,7 +84,7 @@ impl ListFilter {
     fn learn(&self, page: &Page) {
         if let Some(first) = self.first {
             let user = self.asker.token.claims().user;
-            self.catalogue.learn(&self.asker.server.name, user, page, first, self.app.now());
+            self.catalogue.learn(&self.asker.server, user, page, first, self.app.now());
         }
     }
 

@@ -17,6 +17,8 @@
 //! | `challenge` | What does a client read that may not pass? |
 //! | `cors` | Which pages in a browser may call, and what may they see? |
 //! | `error` | What is told that is no question of rights? |
+//! | `greeting` | What of a server's answers to a test is shown? |
+//! | `insight` | What do pages learn of the servers? |
 //! | `http` | How does a call reach an MCP server over HTTP, and how does the answer come back? |
 //! | [`stdio`] | How do many clients reach a program on its standard input and output? |
 
@@ -28,6 +30,8 @@ mod change_watch;
 mod cors;
 mod decide;
 mod error;
+mod greeting;
+mod insight;
 mod list_filter;
 mod open_streams;
 mod post;
@@ -39,4 +43,4 @@ mod tool_list;
 mod verify;
 
 pub use open_streams::{NOTICED_WITHIN, OpenStreams};
-pub use router::{ConnectPage, GatewayOptions, router};
+pub use router::{ConnectPage, GatewayOptions, router, routes};

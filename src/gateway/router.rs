@@ -24,6 +24,7 @@ use crate::gateway::{challenge, cors, error, post, verify};
 use crate::mcp::{Asker, BuiltinServer, Era, Posted, RpcError, Unfit};
 use crate::wire::host_check::{HostPolicy, OriginPolicy};
 use crate::wire::paths;
+use crate::wire::server_insight::ServerInsight;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
@@ -33,6 +34,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use std::sync::Arc;
+use tokio::sync::Semaphore;
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
@@ -56,11 +58,16 @@ pub(super) struct Gateway {
     pub(super) options: GatewayOptions,
     connect_page: ConnectPage,
     builtin: BuiltinServer,
-    http: HttpUpstreams,
+    pub(super) http: HttpUpstreams,
     pub(super) catalogue: Arc<Catalogue>,
-    stdio: StdioServers,
+    pub(super) stdio: StdioServers,
     streams: OpenStreams,
+    /// Places of tests of connections.
+    pub(super) tests: Semaphore,
 }
+
+/// Most tests of connections at once.
+const MAX_TESTS: usize = 4;
 
 /// The routes of all guarded servers, now and later: `/mcp` and whatever lies below; and where proxies ask about theirs. The
 /// servers that are programs are `stdio`; answers that go on are among `streams`.
@@ -71,17 +78,30 @@ pub fn router(
     streams: OpenStreams,
     connect_page: ConnectPage,
 ) -> Router {
-    let builtin = BuiltinServer::new(Arc::clone(app));
+    routes(app, options, stdio, streams, connect_page).0
+}
+
+/// The same, and what pages may learn of the servers.
+pub fn routes(
+    app: &Arc<App>,
+    options: GatewayOptions,
+    stdio: StdioServers,
+    streams: OpenStreams,
+    connect_page: ConnectPage,
+) -> (Router, Arc<dyn ServerInsight>) {
+    let (builtin, tests) = (BuiltinServer::new(Arc::clone(app)), Semaphore::new(MAX_TESTS));
     let (app, http, catalogue) = (Arc::clone(app), HttpUpstreams::new(Arc::clone(app)), Arc::default());
-    let gateway = Arc::new(Gateway { app, options, connect_page, builtin, http, catalogue, stdio, streams });
-    Router::new()
+    let gateway = Arc::new(Gateway { app, options, connect_page, builtin, http, catalogue, stdio, streams, tests });
+    let insight: Arc<dyn ServerInsight> = Arc::<Gateway>::clone(&gateway);
+    let router = Router::new()
         .route(paths::MCP, any(answer))
         .route("/mcp/", any(answer))
         .route("/mcp/{*server}", any(answer))
         .route(paths::VERIFY, any(verify::answer))
         .route("/verify/", any(verify::answer))
         .route("/verify/{*server}", any(verify::answer))
-        .with_state(gateway)
+        .with_state(gateway);
+    (router, insight)
 }
 
 async fn answer(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {

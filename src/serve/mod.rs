@@ -108,6 +108,9 @@ impl Appliance {
         for (server, group) in app.unknown_groups_in_rules()? {
             tracing::warn!(%server, %group, "a rule of this server names a group that does not exist");
         }
+        for (server, why) in app.unserved_servers()? {
+            tracing::warn!(%server, "this server of the dashboard is not served: {why}");
+        }
         blocking::set_options(config.blocking);
         let threads = config.blocking.operations + config.blocking.password_hashing + FURTHER_THREADS;
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -198,14 +201,14 @@ pub fn routes(
     children: StdioServers,
     streams: OpenStreams,
 ) -> Result<Routes, ServeError> {
-    let client_documents = config.documents.live || config.documents.built_in;
-    let documents = Arc::new(DocumentFetcher::new(config.documents.clone())?);
-    let state = WebState::new(Arc::clone(app), documents, client_documents, config.limits);
-    let web = web::router::router(state, config.hosts.clone())
-        .layer(from_fn_with_state(config.limits.request_timeout, answer_in_time));
     let (hosts, origins) = (config.hosts.clone(), config.origins.clone());
     let options = GatewayOptions { hosts, origins, max_body: config.limits.mcp_body };
-    let servers = gateway::router(app, options, children, streams, web::connect::page);
+    let (servers, insight) = gateway::routes(app, options, children, streams, web::connect::page);
+    let client_documents = config.documents.live || config.documents.built_in;
+    let documents = Arc::new(DocumentFetcher::new(config.documents.clone())?);
+    let state = WebState::new(Arc::clone(app), insight, documents, client_documents, config.limits);
+    let web = web::router::router(state, config.hosts.clone())
+        .layer(from_fn_with_state(config.limits.request_timeout, answer_in_time));
     let routes = health::router(app).merge(servers).merge(web).with_state(());
     Ok(EntryLayer::new(clock, app.entropy(), config.trusted_proxies.clone()).layer(routes))
 }

@@ -5,7 +5,7 @@
 
 use super::record::Record;
 use super::table::Table;
-use crate::access::SealedUpstreamKey;
+use crate::access::{SealedUpstreamKey, StoredServer};
 use crate::account::group::Group;
 use crate::account::invitation::Invitation;
 use crate::account::password_reset::PasswordReset;
@@ -90,6 +90,9 @@ pub const REFRESH_TOKENS: Table<TokenDigest, RefreshToken> = Table::new("refresh
 /// How fast a grant is refreshed: [`crate::oauth::refresh_pace::RefreshPace`].
 pub const REFRESH_PACES: Table<GrantId, Timestamp> = Table::new("refresh_paces");
 
+/// The servers that were added in the dashboard, by name.
+pub const SERVERS: Table<String, StoredServer> = Table::new("servers");
+
 /// Signing keys, their private halves sealed.
 pub const SIGNING_KEYS: Table<KeyId, SigningKey> = Table::new("signing_keys");
 /// The log of revocations, by place.
@@ -149,4 +152,4 @@ macro_rules! first_version {
     )*};
 }
 
-first_version! { Group Invitation PasswordReset Session PersonalToken LastUse Client Grant AuthorizationCode RefreshToken SigningKey RevocationEntry SealedUpstreamKey }
+first_version! { Group Invitation PasswordReset Session PersonalToken LastUse Client Grant AuthorizationCode RefreshToken SigningKey RevocationEntry SealedUpstreamKey StoredServer }

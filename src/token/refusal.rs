@@ -38,6 +38,8 @@ pub enum TokenRefusal {
         /// Which server was asked.
         wanted: ResourceUri,
     },
+    /// For this URL, but issued when another server stood there, or none.
+    OlderThanServer,
 }
 
 /// What ended a token before its time.
@@ -71,6 +73,7 @@ impl TokenRefusal {
             Self::Revoked(RevokedBy::User) => "revoked_user",
             Self::Revoked(RevokedBy::Key) => "revoked_key",
             Self::WrongAudience { .. } => "wrong_server",
+            Self::OlderThanServer => "older_than_server",
         }
     }
 
@@ -92,6 +95,9 @@ impl TokenRefusal {
             Self::Revoked(RevokedBy::Grant) => "The connection that this token belongs to was revoked: connect again",
             Self::Revoked(RevokedBy::User) => "All tokens of this user were revoked: sign in again",
             Self::Revoked(RevokedBy::Key) => "The key that signed this token was withdrawn: sign in again",
+            Self::OlderThanServer => {
+                "The server at this address was set up after this token was issued: connect again or make a new token"
+            }
             Self::WrongAudience { token, wanted } => return Cow::Owned(wrong_audience(token, wanted)),
         })
     }
@@ -142,7 +148,13 @@ mod tests {
     fn a_description_fits_into_a_header() {
         let hostile = resource(r"https://h/?\");
         let refusal = TokenRefusal::WrongAudience { token: Audience::EveryServer, wanted: hostile };
-        for refusal in [refusal, TokenRefusal::Expired, TokenRefusal::WrongKind, TokenRefusal::NotYetValid] {
+        for refusal in [
+            refusal,
+            TokenRefusal::OlderThanServer,
+            TokenRefusal::Expired,
+            TokenRefusal::WrongKind,
+            TokenRefusal::NotYetValid,
+        ] {
             let description = refusal.description();
             assert!(description.bytes().all(|byte| matches!(byte, b' ' | 0x21 | 0x23..=0x5b | 0x5d..=0x7e)));
         }

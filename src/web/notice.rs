@@ -29,6 +29,16 @@ pub enum Notice {
     KeysRotated,
     /// A signing key was condemned.
     KeyCondemned,
+    /// A server was added.
+    ServerAdded,
+    /// A server was changed.
+    ServerChanged,
+    /// A server was switched on.
+    ServerEnabled,
+    /// A server was switched off.
+    ServerDisabled,
+    /// A server was removed.
+    ServerRemoved,
     /// A client's document was pinned.
     ClientPinned,
     /// A client was removed.
@@ -63,7 +73,7 @@ pub enum Notice {
     PasswordSet,
 }
 
-const ALL: [Notice; 26] = [
+const ALL: [Notice; 31] = [
     Notice::SetUp,
     Notice::SignedOut,
     Notice::OthersSignedOut,
@@ -74,6 +84,11 @@ const ALL: [Notice; 26] = [
     Notice::ConnectionsRevoked,
     Notice::KeysRotated,
     Notice::KeyCondemned,
+    Notice::ServerAdded,
+    Notice::ServerChanged,
+    Notice::ServerEnabled,
+    Notice::ServerDisabled,
+    Notice::ServerRemoved,
     Notice::ClientPinned,
     Notice::ClientRemoved,
     Notice::UpstreamKeyStored,
@@ -111,6 +126,11 @@ impl Notice {
             Self::ConnectionsRevoked => "All apps are revoked. They are refused from now on.",
             Self::KeysRotated => "The next key signs from now on.",
             Self::KeyCondemned => "The key is condemned. Nothing that it signed is accepted any more.",
+            Self::ServerAdded => "The server is added. Clients can connect to it now.",
+            Self::ServerChanged => "The change is saved. It holds from the next request on.",
+            Self::ServerEnabled => "The server is on. Clients reach it again.",
+            Self::ServerDisabled => "The server is off. It is refused from now on.",
+            Self::ServerRemoved => "The server is removed.",
             Self::ClientPinned => "The document is pinned.",
             Self::ClientRemoved => "The client is removed.",
             Self::UpstreamKeyStored => {
@@ -144,6 +164,11 @@ impl Notice {
             Self::ConnectionsRevoked => "apps-revoked",
             Self::KeysRotated => "keys-rotated",
             Self::KeyCondemned => "key-condemned",
+            Self::ServerAdded => "server-added",
+            Self::ServerChanged => "server-changed",
+            Self::ServerEnabled => "server-on",
+            Self::ServerDisabled => "server-off",
+            Self::ServerRemoved => "server-removed",
             Self::ClientPinned => "client-pinned",
             Self::ClientRemoved => "client-removed",
             Self::UpstreamKeyStored => "own-key-stored",

@@ -4,7 +4,8 @@
 
 use crate::web::assets;
 use crate::web::dashboard::{
-    clients, connections, groups, home, invitations, personal_tokens, security, signing_keys, upstream_key, users,
+    clients, connections, groups, home, invitations, personal_tokens, security, servers, signing_keys, upstream_key,
+    users,
 };
 use crate::web::error::ErrorView;
 use crate::web::oauth::{self, authorize, introspect, metadata, register, revoke, token};
@@ -53,6 +54,13 @@ pub fn router(state: WebState, hosts: HostPolicy) -> Router {
         .route(paths::SECURITY, get(security::get))
         .route(paths::SECURITY_PASSWORD, post(security::post_password))
         .route(paths::SECURITY_SIGN_OUT_EVERYWHERE, post(security::post_sign_out_others))
+        .route(paths::SERVERS, get(servers::list::get))
+        .route(paths::SERVER_NEW, get(servers::new::get).post(servers::new::post))
+        .route(paths::SERVER, get(servers::show::get))
+        .route(paths::SERVER_EDIT, get(servers::edit::get).post(servers::edit::post))
+        .route(paths::SERVER_TEST, post(servers::show::post_test))
+        .route(paths::SERVER_ENABLE, post(servers::enable::post))
+        .route(paths::SERVER_REMOVE, get(servers::remove::get).post(servers::remove::post))
         .route(paths::USERS, get(users::list::get))
         .route(paths::USER, get(users::user::get).post(users::user::post))
         .route(paths::USER_DISABLE, users::confirm::page(users::Act::Disable))

@@ -12,6 +12,7 @@ use crate::web::dashboard::invitations::{
 };
 use crate::web::dashboard::personal_tokens::*;
 use crate::web::dashboard::security::SecurityView;
+use crate::web::dashboard::servers::{ServerFormView, ServerRemoveView, ServerView, ServersView};
 use crate::web::dashboard::signing_keys::*;
 use crate::web::dashboard::upstream_key::*;
 use crate::web::dashboard::users::*;
@@ -96,6 +97,18 @@ fn samples() -> Vec<(&'static str, String)> {
         "client-created-again": ClientCreatedView::sample_again(),
         "client-pin": ClientPinView::sample(),
         "client-remove": ClientRemoveView::sample(),
+        "servers": ServersView::sample(),
+        "servers-of-member": ServersView::sample_of_member(),
+        "servers-empty": ServersView::sample_empty(),
+        "server": ServerView::sample(),
+        "server-program": ServerView::sample_of_program(),
+        "server-of-member": ServerView::sample_of_member(),
+        "server-not-served": ServerView::sample_not_served(),
+        "server-new": ServerFormView::sample_new(),
+        "server-new-refused": ServerFormView::sample_refused(),
+        "server-new-tested": ServerFormView::sample_tested(),
+        "server-edit": ServerFormView::sample_edit(),
+        "server-remove": ServerRemoveView::sample(),
         "security": SecurityView::sample(),
         "security-refused": SecurityView::sample_refused(),
         "own-key": UpstreamKeyView::sample(),

@@ -8,6 +8,7 @@ use crate::secret::{Secret, hmac_sha256};
 use crate::web::cookies::{CookieKind, CookieNames};
 use crate::wire::document_fetch::DocumentFetcher;
 use crate::wire::limits::Limits;
+use crate::wire::server_insight::ServerInsight;
 use axum::http::HeaderMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -22,6 +23,8 @@ const KNOWN_FOR: Duration = days(180);
 pub struct WebState {
     /// The operations.
     pub app: Arc<App>,
+    /// What the gateway knows of the servers.
+    pub insight: Arc<dyn ServerInsight>,
     /// Gets client ID metadata documents.
     pub documents: Arc<DocumentFetcher>,
     inner: Arc<Inner>,
@@ -38,10 +41,16 @@ struct Inner {
 impl WebState {
     /// The state of an appliance. Forms are bound to a key of this process: a restart asks to send them again.
     /// `client_documents` says whether clients are told that they may be known by a metadata document.
-    pub fn new(app: Arc<App>, documents: Arc<DocumentFetcher>, client_documents: bool, limits: Limits) -> Self {
+    pub fn new(
+        app: Arc<App>,
+        insight: Arc<dyn ServerInsight>,
+        documents: Arc<DocumentFetcher>,
+        client_documents: bool,
+        limits: Limits,
+    ) -> Self {
         let cookies = CookieNames::of(&app.options().issuer);
         let form_key = Secret::new(crate::entropy::random_bytes(app.entropy()));
-        Self { app, documents, inner: Arc::new(Inner { cookies, form_key, client_documents, limits }) }
+        Self { app, insight, documents, inner: Arc::new(Inner { cookies, form_key, client_documents, limits }) }
     }
 
     /// The names of our cookies.

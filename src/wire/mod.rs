@@ -13,5 +13,6 @@ pub mod paths;
 pub mod public_resolver;
 pub mod request_context;
 pub mod request_id;
+pub mod server_insight;
 pub mod snippets;
 pub mod tls;

@@ -67,6 +67,20 @@ pub const CONNECTIONS: &str = "/dashboard/connections";
 pub const CONNECTION_REVOKE: &str = "/dashboard/connections/{id}/revoke";
 /// Revoke every one.
 pub const CONNECTIONS_REVOKE_ALL: &str = "/dashboard/connections/revoke-all";
+/// The guarded servers that the user may use; for admins all.
+pub const SERVERS: &str = "/dashboard/servers";
+/// Add one (admin).
+pub const SERVER_NEW: &str = "/dashboard/servers/new";
+/// One server.
+pub const SERVER: &str = "/dashboard/servers/{name}";
+/// Change what is said about it (admin).
+pub const SERVER_EDIT: &str = "/dashboard/servers/{name}/edit";
+/// Try its connection (admin).
+pub const SERVER_TEST: &str = "/dashboard/servers/{name}/test";
+/// Switch it on or off (admin).
+pub const SERVER_ENABLE: &str = "/dashboard/servers/{name}/enable";
+/// Remove it (admin).
+pub const SERVER_REMOVE: &str = "/dashboard/servers/{name}/remove";
 /// The user's own key for a server that wants one of each.
 pub const UPSTREAM_KEY: &str = "/dashboard/servers/{name}/key";
 /// Remove it.
@@ -139,6 +153,31 @@ pub fn personal_token_revoke(id: &TokenId) -> String {
 /// [`CONNECTION_REVOKE`] of one grant.
 pub fn connection_revoke(id: &GrantId) -> String {
     format!("{CONNECTIONS}/{id}/revoke")
+}
+
+/// [`SERVER`] of the server with this name.
+pub fn server(name: &str) -> String {
+    format!("{SERVERS}/{name}")
+}
+
+/// [`SERVER_EDIT`] of the server with this name.
+pub fn server_edit(name: &str) -> String {
+    format!("{SERVERS}/{name}/edit")
+}
+
+/// [`SERVER_TEST`] of the server with this name.
+pub fn server_test(name: &str) -> String {
+    format!("{SERVERS}/{name}/test")
+}
+
+/// [`SERVER_ENABLE`] of the server with this name.
+pub fn server_enable(name: &str) -> String {
+    format!("{SERVERS}/{name}/enable")
+}
+
+/// [`SERVER_REMOVE`] of the server with this name.
+pub fn server_remove(name: &str) -> String {
+    format!("{SERVERS}/{name}/remove")
 }
 
 /// [`UPSTREAM_KEY`] of one server.
@@ -248,6 +287,12 @@ mod tests {
         assert_eq!(personal_token_revoke(&token), fits(PERSONAL_TOKEN_REVOKE, &token.to_string()));
         let grant = GrantId::from_bytes([7; 16]);
         assert_eq!(connection_revoke(&grant), fits(CONNECTION_REVOKE, &grant.to_string()));
+        let of_server = |pattern: &str| pattern.replace("{name}", "files");
+        assert_eq!(server("files"), of_server(SERVER));
+        assert_eq!(server_edit("files"), of_server(SERVER_EDIT));
+        assert_eq!(server_test("files"), of_server(SERVER_TEST));
+        assert_eq!(server_enable("files"), of_server(SERVER_ENABLE));
+        assert_eq!(server_remove("files"), of_server(SERVER_REMOVE));
         let key = KeyId::from_bytes([7; 16]);
         let server = ServerName::parse("files").unwrap();
         assert_eq!(upstream_key(&server), UPSTREAM_KEY.replace("{name}", "files"));

@@ -68,6 +68,14 @@ async function furnish() {
     await page.goto(`${appliance.url}/dashboard/api-keys`);
     await page.getByRole("row", { name: "An old one" }).getByRole("link", { name: /^Revoke/ }).click();
     await page.getByRole("button", { name: "Revoke this token" }).click();
+    await page.goto(`${appliance.url}/dashboard/servers/new`);
+    await page.getByLabel("Name").fill("notes");
+    await page.getByLabel("Title").fill("Notes of the whole team, with a rather long title");
+    await page.getByLabel("URL", { exact: true }).fill("http://127.0.0.1:1/mcp");
+    await page.getByText("More: scopes").click();
+    await page.getByLabel("Scopes of its own").fill("notes:write = write_*, edit_*");
+    await page.getByRole("button", { name: "Add the server" }).click();
+    await heading(page, "Notes of the whole team");
     for (const name of ["Inspector", "An editor with a long name"]) {
       const application = await newApplication(appliance.mcpUrl, { name });
       await page.goto(await application.asks());
@@ -136,6 +144,27 @@ const inside = {
   "connections-list": dashboard("/connections"),
   "connections-revoke": follow("/connections", /^Revoke Inspector/),
   "connections-revoke-all": follow("/connections", "Revoke all"),
+  "servers-list": dashboard("/servers"),
+  "servers-new": dashboard("/servers/new"),
+  "servers-tested": async (page) => {
+    await page.goto(`${appliance.url}/dashboard/servers/new`);
+    await page.getByLabel("Name").fill("files");
+    await page.getByLabel("URL", { exact: true }).fill("http://127.0.0.1:1/mcp");
+    await page.getByText("A credential, the same for all users").click();
+    await page.getByRole("button", { name: "Test the connection" }).click();
+    await page.getByText("Nothing listens at").waitFor();
+  },
+  "servers-refused": async (page) => {
+    await page.goto(`${appliance.url}/dashboard/servers/new`);
+    await page.getByLabel("Name").fill("keyward");
+    await page.getByLabel("URL", { exact: true }).fill("http://127.0.0.1:1/mcp");
+    await page.getByRole("button", { name: "Add the server" }).click();
+    await page.getByText("has that name").waitFor();
+  },
+  "servers-own": dashboard("/servers/notes"),
+  "servers-built-in": dashboard("/servers/keyward"),
+  "servers-edit": follow("/servers/notes", "Change"),
+  "servers-remove": follow("/servers/notes", "Remove"),
   security: dashboard("/security"),
   "users-list": dashboard("/users"),
   "users-none": dashboard("/users?name=nobody"),

@@ -28,6 +28,7 @@ mod revocation;
 mod restart;
 mod rows;
 mod rules;
+mod servers;
 mod sign_in;
 mod stdio;
 mod tidy;

@@ -25,20 +25,24 @@ fn everything(appliance: &Appliance) -> String {
     let keys: Vec<_> = app.upstream_key_places(user).unwrap().into_iter().map(|place| place.since).collect();
     let people =
         format!("{:?} {:?} {:?}", app.users("", 1).unwrap(), app.groups().unwrap(), app.invitations().unwrap());
-    format!("{tokens:?} {grants:?} {clients:?} {:?} {sessions} {keys:?} {people}", app.signing_keys().unwrap())
+    let servers = app.server_entries().unwrap();
+    let things = format!("{tokens:?} {grants:?} {clients:?} {servers:?} {keys:?}");
+    format!("{things} {:?} {sessions} {people}", app.signing_keys().unwrap())
 }
 
 /// An appliance with one of each thing, and its owner's browser.
 async fn furnished() -> (Appliance, Browser) {
-    let mut appliance =
-        Appliance::with_file("[servers.files]\nurl = \"http://127.0.0.1:9/\"\ncredential = { per_user = true }");
+    let mut appliance = Appliance::new();
     let ben = appliance.add_member("ben");
     appliance.put_into(&ben, &["writers"]);
     appliance.invite(|_| {});
     let mut browser = Browser::signed_in(&appliance).await;
     appliance.personal_token("Laptop");
-    appliance.app.set_upstream_key(appliance.admin.id, &ServerName::parse("files").unwrap(), "ntn_1").unwrap();
     Agent::register(&appliance, "Cursor").await.connect(&appliance, &mut browser).await;
+    let form = browser.get(&appliance, "/dashboard/servers/new").await.expect(200);
+    let fields = [("name", "files"), ("url", "http://127.0.0.1:1/mcp"), ("whose", "own")];
+    browser.submit(&appliance, &form, "/dashboard/servers/new", &fields).await.expect(303);
+    appliance.app.set_upstream_key(appliance.admin.id, &ServerName::parse("files").unwrap(), "ntn_1").unwrap();
     (appliance, browser)
 }
 
@@ -62,8 +66,11 @@ fn all_paths(appliance: &Appliance) -> Vec<(String, String)> {
             _ if name.starts_with("CONNECTION") => &grant,
             _ => &key,
         };
-        let path = path.replace("{id}", id).replace("{client_id}", &client).replace("{server}", "none");
-        let path = path.replace("{name}", "files");
+        let path = path
+            .replace("{id}", id)
+            .replace("{client_id}", &client)
+            .replace("{server}", "none")
+            .replace("{name}", "files");
         path.replace("{*path}", "none")
     };
     constants.map(|(name, path)| (name.to_owned(), path_of(name, path.trim_end_matches("\";")))).collect()
@@ -110,6 +117,9 @@ fn good_fields(form_token: &str) -> Vec<(&'static str, String)> {
         ("decision", "approve"),
         ("request", "x"),
         ("key", "ntn_2"),
+        ("url", "http://127.0.0.1:1/mcp"),
+        ("enabled", "false"),
+        ("edition", "0"),
     ];
     let mut fields: Vec<_> = fields.into_iter().map(|(name, value)| (name, value.to_owned())).collect();
     fields.push(("form_token", form_token.to_owned()));
@@ -154,6 +164,11 @@ async fn no_form_is_taken_from_another_site_another_browser_or_without_its_token
         "RESET",
         "SECURITY_PASSWORD",
         "SECURITY_SIGN_OUT_EVERYWHERE",
+        "SERVER_EDIT",
+        "SERVER_ENABLE",
+        "SERVER_NEW",
+        "SERVER_REMOVE",
+        "SERVER_TEST",
         "SET_UP",
         "SIGNING_KEYS_ROTATE",
         "SIGNING_KEY_CONDEMN",
@@ -275,7 +290,8 @@ async fn pages_for_admins_are_for_admins() {
     let mut count = 0;
     let of_admins = ["clients", "groups", "invitations", "signing-keys", "users"];
     for (name, path) in all_paths(&appliance) {
-        if of_admins.iter().any(|part| path.starts_with(&format!("/dashboard/{part}"))) {
+        let kept_by_admins = name.starts_with("SERVER_");
+        if kept_by_admins || of_admins.iter().any(|part| path.starts_with(&format!("/dashboard/{part}"))) {
             count += 1;
             let looked = browser.get(&appliance, &path).await;
             assert!(matches!(looked.status.as_u16(), 403 | 405), "{name}: {}", looked.status);
@@ -283,7 +299,7 @@ async fn pages_for_admins_are_for_admins() {
             assert!(matches!(sent.status.as_u16(), 403 | 405), "{name}: {}", sent.status);
         }
     }
-    assert_eq!(count, 24);
+    assert_eq!(count, 29);
     assert_eq!(everything(&appliance), before);
 }
 

@@ -6,13 +6,14 @@
 use super::error::Failure;
 use super::headers;
 use super::identity;
-use super::link::{Link, LinkCredential, Links};
+use super::link::{Link, LinkCredential, Links, Unsendable};
 use super::own_key::{self, Asked, NeedsKey};
 use super::revision::{self, Retold};
 use super::session::{self, NoSuchSession};
 use super::stream::AnswerStream;
-use crate::access::HttpUpstream;
+use crate::access::{GuardedServer, HttpUpstream};
 use crate::app::App;
+use crate::clock::Timestamp;
 use crate::gateway::call::Call;
 use crate::mcp::{Asker, RpcError};
 use crate::token::{Addressee, AssertionMaker, Caller};
@@ -36,6 +37,21 @@ impl HttpUpstreams {
     pub(in crate::gateway) fn new(app: Arc<App>) -> Self {
         let assertions = AssertionMaker::new(app.options().issuer.clone());
         Self { app, links: Links::new(), assertions }
+    }
+
+    /// A link for a test, kept nowhere.
+    pub(super) fn link_apart(&self, server: &Arc<GuardedServer>, upstream: &HttpUpstream) -> Result<Link, Unsendable> {
+        self.links.apart(server, upstream)
+    }
+
+    /// The operations.
+    pub(super) fn app(&self) -> &App {
+        &self.app
+    }
+
+    /// The time.
+    pub(super) fn now(&self) -> Timestamp {
+        self.app.now()
     }
 
     /// Passes a call that may go on to `upstream`, which stands behind the server that was asked, and its answer back.

@@ -87,6 +87,11 @@ impl Links {
         Self { connector: Connector::new(), made: ArcSwap::default() }
     }
 
+    /// A link that is kept nowhere, of a server that need not be guarded.
+    pub(super) fn apart(&self, server: &Arc<GuardedServer>, upstream: &HttpUpstream) -> Result<Link, Unsendable> {
+        Link::new(server, upstream, &self.connector)
+    }
+
     /// The link of `server`, whose kind is `upstream`. `servers` are those that there are now.
     pub(super) fn of(
         &self,

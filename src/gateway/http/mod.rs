@@ -10,6 +10,7 @@
 //! | `own_key` | What goes to an upstream that wants a key of each caller's own? |
 //! | `session` | What does a client hold of its session there? |
 //! | `error` | What went wrong, who is told what, and what says the log? |
+//! | `probe` | Does an MCP server answer at a URL? |
 //! | `revision` | What becomes of an answer about revisions and capabilities? |
 //! | `stream` | How does an answer flow, and when is it given up? |
 //! | `forward` | In which order does all that happen? |
@@ -25,6 +26,7 @@ pub(super) mod identity;
 mod link;
 mod pool;
 mod own_key;
+mod probe;
 mod revision;
 mod session;
 mod stream;

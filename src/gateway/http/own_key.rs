@@ -6,10 +6,10 @@
 //! there, so a link that is passed on to somebody else takes nobody's key for another.
 
 use super::link::Unsendable;
-use crate::access::UpstreamUrl;
+use crate::access::{ServerName, UpstreamUrl};
 use crate::app::App;
 use crate::gateway::call::Call;
-use crate::id::RequestId;
+use crate::id::{RequestId, UserId};
 use crate::mcp::jsonrpc::{self, Incoming, Message, Request};
 use crate::mcp::{Asker, Era, RpcError, answer};
 use crate::secret::Secret;
@@ -43,7 +43,18 @@ pub(super) fn header_value(
     upstream: &UpstreamUrl,
     prefix: &Secret<String>,
 ) -> Result<Result<HeaderValue, Unsendable>, NeedsKey> {
-    let stored = app.live().upstream_key(asker.token.claims().user, &asker.server.name).ok_or(NeedsKey::Missing)?;
+    value_of(app, asker.token.claims().user, &asker.server.name, upstream, prefix)
+}
+
+/// The same of any user's key for the server of this name.
+pub(super) fn value_of(
+    app: &App,
+    user: UserId,
+    server: &ServerName,
+    upstream: &UpstreamUrl,
+    prefix: &Secret<String>,
+) -> Result<Result<HeaderValue, Unsendable>, NeedsKey> {
+    let stored = app.live().upstream_key(user, server).ok_or(NeedsKey::Missing)?;
     if *stored.origin != *upstream.origin() {
         return Err(NeedsKey::Moved);
     }

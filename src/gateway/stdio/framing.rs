@@ -83,7 +83,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
 }
 
 /// Text of a child for the log: one line, without control characters, of at most `max` bytes.
-pub(super) fn printable(text: &[u8], max: usize) -> String {
+pub(in crate::gateway) fn printable(text: &[u8], max: usize) -> String {
     let shown = &text[..text.len().min(max)];
     let plain: String = String::from_utf8_lossy(shown).chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let mut line = plain.trim().to_owned();

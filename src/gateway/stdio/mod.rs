@@ -27,6 +27,7 @@
 //! | `legacy`, `modern` | How is a client of that era served? |
 //! | `subscription` | How is a client of the modern era told of changes? |
 //! | `endpoint` | Which of them answers a request? |
+//! | `probe` | Does a program answer as an MCP server? |
 //! | `view` | What can an admin see of the children? |
 
 pub mod supervisor;
@@ -52,11 +53,15 @@ mod legacy;
 mod modern;
 mod subscription;
 mod endpoint;
+mod probe;
 mod view;
 
-pub use view::{ChildState, ChildView, ChildrenView};
+pub use crate::wire::server_insight::{ChildState, ChildView};
+pub use view::ChildrenView;
 
-use crate::access::{ServerName, StdioUpstream};
+pub(in crate::gateway) use framing::printable;
+
+use crate::access::{ServerKind, ServerName, StdioUpstream};
 use crate::app::App;
 use pool::Pool;
 use std::collections::HashMap;
@@ -196,11 +201,30 @@ impl StdioServers {
                 tokio::time::sleep(SWEEP).await;
                 let (Some(pools), Some(host)) = (pools.upgrade(), host.upgrade()) else { return };
                 let all: Vec<_> = pools.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
-                drop(pools);
+                let servers = host.app.live().servers();
                 for pool in all {
-                    pool.sweep(host.app.now());
+                    // A server that was switched off, removed or changed has no use for its children.
+                    let upstream = servers.by_name(pool.server()).map(|server| &server.kind);
+                    match upstream {
+                        Some(ServerKind::Stdio(now)) if pool.upstream().is_same_program(now) => {
+                            pool.sweep(host.app.now());
+                        }
+                        _ => Self::forget(&pools, &pool),
+                    }
                 }
             }
         });
+    }
+}
+
+impl StdioServers {
+    /// Ends the children of a server that is no longer there.
+    fn forget(pools: &RwLock<HashMap<ServerName, Arc<Pool>>>, pool: &Arc<Pool>) {
+        let mut pools = pools.write().unwrap_or_else(PoisonError::into_inner);
+        if pools.get(pool.server()).is_some_and(|known| Arc::ptr_eq(known, pool)) {
+            pools.remove(pool.server());
+        }
+        let pool = Arc::clone(pool);
+        tokio::spawn(async move { pool.stop().await });
     }
 }

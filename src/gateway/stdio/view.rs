@@ -1,14 +1,11 @@
 //! What can an admin see of the children? Who is served by which, in which state, how large it is, and what it said last.
 
-use crate::access::{ChildMode, ServerName};
-use crate::clock::Timestamp;
 use crate::gateway::stdio::StdioServers;
 use crate::gateway::stdio::child::memory_of;
 use crate::gateway::stdio::pool::Pool;
 use crate::gateway::stdio::slot::Slot;
-use crate::id::UserId;
+use crate::wire::server_insight::{ChildState, ChildView};
 use std::sync::PoisonError;
-use std::time::Duration;
 
 /// The children of all servers at one moment.
 #[derive(Debug, Clone)]
@@ -21,54 +18,6 @@ pub struct ChildrenView {
     pub limit: usize,
     /// Open sessions of legacy clients.
     pub sessions: usize,
-}
-
-/// One child, or the place of one.
-#[derive(Debug, Clone)]
-pub struct ChildView {
-    /// Its server.
-    pub server: ServerName,
-    /// Who shares it.
-    pub mode: ChildMode,
-    /// Whom it serves; nobody in particular if all share it.
-    pub user: Option<UserId>,
-    /// How it is.
-    pub state: ChildState,
-    /// How often it was started again.
-    pub restarts: u32,
-    /// When anybody needed it last.
-    pub last_used: Timestamp,
-    /// What it said last on standard error.
-    pub last_complaint: Option<String>,
-}
-
-/// How a child is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ChildState {
-    /// It is being started.
-    Starting,
-    /// It runs.
-    Running {
-        /// Its process group.
-        pid: u32,
-        /// Since when.
-        since: Timestamp,
-        /// Memory of the whole group in bytes, and its processes, where the system tells.
-        memory: Option<(u64, usize)>,
-        /// Requests it works on.
-        calls: usize,
-    },
-    /// It fails.
-    Failing {
-        /// How often in a row.
-        failures: u32,
-        /// Why.
-        why: String,
-        /// When it may be tried again.
-        again_in: Duration,
-    },
-    /// Nobody needs it.
-    Stopped,
 }
 
 impl StdioServers {

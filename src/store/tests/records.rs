@@ -2,7 +2,7 @@
 //!
 //! A line is never changed once released. A new version of a record gets new lines; the old ones stay and must open.
 
-use crate::access::SealedUpstreamKey;
+use crate::access::{SealedUpstreamKey, StoredServer};
 use crate::account::group::{Group, GroupName};
 use crate::account::invitation::{Invitation, InvitationEnd};
 use crate::account::password::PasswordHash;
@@ -82,6 +82,7 @@ fn the_bytes_of_every_record_are_frozen() {
     golden.compare("SigningKey", &signing_keys());
     golden.compare("RevocationEntry", &revocations());
     golden.compare("SealedUpstreamKey", &[SealedUpstreamKey::sample("v4.local.sealed", "https://files.example", NOW)]);
+    golden.compare("StoredServer", &StoredServer::samples());
     assert_eq!(golden.missing, "", "add these lines to golden_records.txt");
 
     let tables = include_str!("../tables.rs");

@@ -74,7 +74,7 @@ pub async fn get(State(state): State<WebState>, signed_in: SignedIn, notice: Don
 }
 
 impl ServerCard {
-    fn of(server: &GuardedServer, key: Option<KeyRow>) -> Self {
+    pub(super) fn of(server: &GuardedServer, key: Option<KeyRow>) -> Self {
         let (name, url) = (server.name.to_string(), server.resource.to_string());
         Self { guides: snippets::with_sign_in(&name, &url), title: server.title.clone(), key, name, url }
     }

@@ -3,6 +3,7 @@
 pub mod home;
 pub mod personal_tokens;
 pub mod connections;
+pub mod servers;
 pub mod signing_keys;
 pub mod users;
 pub mod groups;

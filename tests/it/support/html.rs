@@ -32,6 +32,12 @@ fn read_form(form: &str) -> Form {
             fields.push((name, attribute(opening(option), "value").unwrap_or_default()));
         }
     }
+    for area in form.split("<textarea").skip(1) {
+        let text = area.split("</textarea>").next().unwrap_or_default().split_once('>').map_or("", |(_, text)| text);
+        if let Some(name) = attribute(opening(area), "name") {
+            fields.push((name, unescape(text)));
+        }
+    }
     Form { action: attribute(opening(form), "action"), fields }
 }
 

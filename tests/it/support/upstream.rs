@@ -49,6 +49,8 @@ struct Shared {
     sessions: Mutex<Vec<String>>,
     /// Events that `many` has sent.
     sent: AtomicUsize,
+    /// What its tool is called, if not `echo`.
+    tool: Mutex<Option<String>>,
 }
 
 /// Something that is open, until it is dropped.
@@ -82,6 +84,13 @@ impl Upstream {
         let shared = Arc::new(Shared::default());
         let router = Router::new().route("/mcp", any(answer)).with_state(Arc::clone(&shared));
         Self { address, shared, serving: tokio::spawn(serve(listener, router)) }
+    }
+
+    /// Starts one whose tool has this name.
+    pub fn naming_its_tool(name: &str) -> Self {
+        let upstream = Self::start();
+        *upstream.shared.tool.lock().unwrap() = Some(name.to_owned());
+        upstream
     }
 
     /// Dies, with all connections.
@@ -181,7 +190,10 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
             response.headers_mut().insert("mcp-session-id", HeaderValue::from_static("session-1"));
             response
         }
-        _ if body["method"] == "tools/list" => rpc(&body, &json!({"tools": [{"name": "echo"}]})),
+        _ if body["method"] == "tools/list" => {
+            let name = shared.tool.lock().unwrap().clone().unwrap_or_else(|| "echo".to_owned());
+            rpc(&body, &json!({"tools": [{"name": name}]}))
+        }
         _ if body["method"] == "tools/call" => tool(&shared, &body).await,
         _ => StatusCode::ACCEPTED.into_response(),
     }
