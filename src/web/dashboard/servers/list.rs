@@ -47,7 +47,7 @@ impl ServersView {
             frame: Frame::sample(),
             usable: Vec::new(),
             rows: vec![
-                ServerRow::sample("keyward", "Keyward", On, "Keyward’s own tools", "built in"),
+                ServerRow::sample("keyward", "Keyward", On, "Keyward’s own tools", "Keyward itself"),
                 ServerRow::sample("files", "Files & <b>drafts</b>", On, "http://127.0.0.1:9000", "configuration file"),
                 ServerRow::sample("git", "Git", Off, "uvx mcp-server-git --repository /srv/project", "dashboard"),
                 ServerRow::sample("mail", "mail", NotServed, "", "dashboard"),

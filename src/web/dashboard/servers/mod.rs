@@ -79,7 +79,7 @@ fn behind(server: &GuardedServer) -> String {
 
 const fn source_in_words(source: ServerSource) -> &'static str {
     match source {
-        ServerSource::Builtin => "built in",
+        ServerSource::Builtin => "Keyward itself",
         ServerSource::File => "configuration file",
         ServerSource::Dashboard => "dashboard",
     }
