@@ -2,7 +2,7 @@
 //!
 //! At rest they are sealed; the hot path finds them opened in [`super::live`], which is smaller than what is sealed and
 //! costs a call nothing. There is at most one a user and server. A key goes with its user, and with its server: at once
-//! if that is removed here, after [`KEEP_ORPHANS`] if it is not in the configuration any more.
+//! if that is removed here, after a day if it is not in the configuration any more.
 
 use crate::access::{GuardedServer, PerUserCredential, SealedUpstreamKey, ServerName, UpstreamKey, UpstreamUrl};
 use crate::app::App;

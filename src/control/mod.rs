@@ -1,7 +1,7 @@
 //! What may whoever holds the data directory ask for, and how do they reach the server? Revoke a token, look after signing
 //! keys, let somebody in again or keep them out, with no session behind it: the file system has decided who may.
 //!
-//! One [`Request`] is done by one function, [`perform`], whether the server runs or not. While it runs it listens on the
+//! One [`Request`] is done by one function, [`fn@perform`], whether the server runs or not. While it runs it listens on the
 //! unix socket `control` in its data directory ([`ControlSocket`]), and [`ask`] asks there; a stopped server's data is
 //! opened by whoever wants something done.
 //!
