@@ -48,6 +48,13 @@ macro_rules! define_ids {
                 Self(bytes)
             }
 
+            /// The moment in it.
+            pub fn made_at(&self) -> Timestamp {
+                let mut millis = [0; 8];
+                millis[2..].copy_from_slice(&self.0[..6]);
+                Timestamp::from_unix_millis(u64::from_be_bytes(millis))
+            }
+
             /// The bytes, as the store keeps them.
             pub const fn as_bytes(&self) -> &[u8; 16] {
                 &self.0
@@ -117,6 +124,8 @@ define_ids! {
     InstanceId = "ins";
     /// One HTTP request, in logs and in the `x-request-id` header.
     RequestId = "req";
+    /// One line of the audit log.
+    EventId = "evt";
 }
 
 fn generate(now: Timestamp, entropy: &dyn Entropy) -> [u8; 16] {
@@ -190,5 +199,6 @@ mod tests {
             (0..50).map(|s| GrantId::generate(Timestamp::from_unix_seconds(1_000 + s), &entropy)).collect();
         assert!(ids.is_sorted());
         assert!(ids.iter().map(ToString::to_string).collect::<Vec<_>>().is_sorted());
+        assert_eq!(ids[7].made_at(), Timestamp::from_unix_seconds(1_007));
     }
 }

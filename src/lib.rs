@@ -23,6 +23,7 @@
 //! | [`keys`] | Which key signs, which verify? The only home of Ed25519; rotation is a pure plan for `now` |
 //! | [`token`] | Is this token good now? The hot path; only it makes the proofs that let a request through |
 //! | [`access`] | Which servers are guarded, and may this token do that at this one? Only it permits |
+//! | [`event`] | What happened, by whom and how often? A line of the audit log; no secret, no argument is ever in one |
 //!
 //! # Persistence
 //!
@@ -62,6 +63,7 @@
 //! - A revocation: [`app::revoke`], [`store::tables::REVOCATIONS`], [`token::RevocationSet`], the next request.
 //! - An admin adds a server: [`web::dashboard::servers`], [`access::ServerDescription`], [`app::servers`],
 //!   [`store::tables::SERVERS`], [`access::ServerDirectory`], the next request.
+//! - Who did that: [`app::origin`], an operation of [`app`], `app::events`, [`store::tables::EVENTS`], the pages of [`web`].
 //! - `keyward tokens revoke` beside a running server: [`cli`], [`control::ask`], [`control::ControlSocket`],
 //!   [`control::perform`], and on as above.
 
@@ -78,6 +80,7 @@ pub mod account;
 pub mod keys;
 pub mod token;
 pub mod access;
+pub mod event;
 
 // persistence: the only place that knows redb
 pub mod store;

@@ -1,4 +1,4 @@
-//! What happens on its own, now and then? Revocations are refreshed, last uses written, keys rotated, rows swept.
+//! What happens on its own, now and then? Revocations are refreshed, last uses and calls written, keys rotated, rows swept.
 //!
 //! Each duty has its own clockwork, so that a long sweep delays no refresh. A failure is logged when it begins and when it
 //! is over, not at every turn. Nothing here is needed for safety: a revocation is published by whoever makes it, and every
@@ -17,7 +17,7 @@ use tokio::time::MissedTickBehavior;
 pub struct UpkeepOptions {
     /// Revocations are refreshed from the store; 5 seconds, at most 30.
     pub refresh_revocations_every: Duration,
-    /// Last uses are written to the store; 5 seconds.
+    /// Last uses, counts and the log of calls are written to the store; 5 seconds.
     pub flush_usage_every: Duration,
 }
 
@@ -55,6 +55,7 @@ impl Upkeep {
                 work: App::refresh_revocations,
             },
             Duty { name: "write last uses", every: options.flush_usage_every, work: App::flush_usage },
+            Duty { name: "write the log of calls", every: options.flush_usage_every, work: App::flush_events },
             Duty { name: "rotate signing keys", every: ROTATE_EVERY, work: App::rotate_by_schedule },
             Duty { name: "sweep expired rows", every: SWEEP_EVERY, work: App::sweep },
         ];

@@ -9,7 +9,8 @@ use keyward::account::personal_token::PersonalToken;
 use keyward::account::session::Session;
 use keyward::account::usage::LastUse;
 use keyward::account::user::User;
-use keyward::id::{GrantId, TokenId, UserId};
+use keyward::event::{DayCounts, Event, Facet, ServerDays};
+use keyward::id::{EventId, GrantId, TokenId, UserId};
 use keyward::keys::SigningKey;
 use keyward::oauth::authorization_code::AuthorizationCode;
 use keyward::oauth::client::Client;
@@ -40,11 +41,15 @@ keyward_fuzz::target!(|data| {
         b'o' => record::<SealedUpstreamKey>(bytes),
         b'm' => record::<u64>(bytes),
         b'n' => record::<String>(bytes),
+        b'o' => record::<Event>(bytes),
+        b'p' => record::<DayCounts>(bytes),
+        b'q' => record::<ServerDays>(bytes),
         b'A' => key::<(UserId, String)>(bytes),
         b'B' => key::<(UserId, TokenId)>(bytes),
         b'C' => key::<(TokenDigest, GrantId)>(bytes),
         b'D' => key::<String>(bytes),
         b'E' => key::<u64>(bytes),
+        b'F' => key::<(Facet, EventId)>(bytes),
         _ => return "no such kind".into(),
     };
     format!("{} {outcome}", char::from(kind))

@@ -12,9 +12,11 @@ use crate::access::{GuardedServer, ServerDirectory};
 use crate::account::user::Person;
 use crate::app::App;
 use crate::app::error::OperationError;
+use crate::app::exchange::told;
 use crate::app::register::make_room_for_client;
 use crate::clock::minutes;
 use crate::entropy::random_bytes;
+use crate::event::{Event, EventKind};
 use crate::id::{GrantId, SessionId, UserId};
 use crate::oauth::authorization::{
     AuthorizationQuery, AuthorizationRequest, AuthorizePageError, Offer, RedirectedError,
@@ -161,7 +163,7 @@ impl App {
         let grant_id = GrantId::generate(now, &*self.entropy);
         let (digest, asked, most) = (code.digest(), request.clone(), self.options.registration.most_clients);
         let (policy, given) = (self.options.sessions, given.clone());
-        let servers = Arc::clone(&self.live.servers());
+        let (servers, pen) = (Arc::clone(&self.live.servers()), self.pen());
         let consent = self.store.write(move |tx| {
             let (row, owner) = (tx.get(SESSIONS, &session)?, tx.get(USERS, &user)?);
             let signed_in = row.zip(owner).filter(|(row, owner)| row.is_good_for(owner, now, &policy));
@@ -187,6 +189,9 @@ impl App {
             tx.put(GRANTS_BY_CLIENT, &by_client, &())?;
             let row = AuthorizationCode::issue(&grant, asked.challenge(), now);
             tx.insert_new(AUTHORIZATION_CODES, &digest, &row)?;
+            let server = servers.by_resource(&grant.resource).map(|server| server.name.as_str()).unwrap_or_default();
+            let event = told(EventKind::AccessApproved, &grant).by(user).server(server).session(session);
+            pen.write(tx, event.note(grant.scopes.as_str()))?;
             Ok(Consent::Given)
         })?;
         match consent {
@@ -202,7 +207,18 @@ impl App {
 
     /// The person says no.
     pub fn deny(&self, session: SessionId, sealed: &str) -> Result<Decided, AuthorizeError> {
-        let SealedConsent { request, .. } = self.open_consent(session, sealed)?;
+        let SealedConsent { request, document, .. } = self.open_consent(session, sealed)?;
+        let (pen, id) = (self.pen(), request.client_id().clone());
+        self.store.write(move |tx| {
+            let known = document.map_or_else(|| tx.get(CLIENTS, id.as_str()), |document| Ok(Some(document)))?;
+            let name = known.map(|client| client.display_name().to_owned()).unwrap_or_default();
+            let event = Event::of(EventKind::AccessDenied).client(id.as_str(), &name).session(session);
+            let event = match tx.get(SESSIONS, &session)? {
+                Some(session) => event.by(session.user).about(session.user),
+                None => event,
+            };
+            pen.write(tx, event).map_err(AuthorizeError::from)
+        })?;
         let refusal = request.refused(ErrorCode::AccessDenied, "the user denied the request");
         tracing::info!(client = %request.client_id(), "access denied by the user");
         Ok(Decided { url: refusal.url(&self.options.issuer), request, code: None })

@@ -6,6 +6,7 @@ use crate::app::App;
 use crate::app::connections::end_grant;
 use crate::app::error::OperationError;
 use crate::app::register::{make_room_for_client, remove_client};
+use crate::event::{Event, EventKind};
 use crate::id::UserId;
 use crate::oauth::client::{AuthMethod, Client, ClientId, ClientKind, ClientMetadata};
 use crate::oauth::client_document::ClientDocument;
@@ -75,6 +76,7 @@ impl App {
             created_at: now,
             created_by: Some(by),
         };
+        let pen = self.pen();
         let made = self.store.write(move |tx| {
             if let Some(known) = tx.get(CLIENTS, client.id.as_str())? {
                 let ours = known.kind == ClientKind::Admin && known.created_by == Some(by);
@@ -82,6 +84,7 @@ impl App {
             }
             make_room_for_client(tx, most)?;
             tx.insert_new(CLIENTS, client.id.as_str(), &client)?;
+            pen.write(tx, told(EventKind::ClientMade, &client).by(by))?;
             Ok(MadeClient::Now(client, secret))
         })?;
         if let MadeClient::Now(client, _) = &made {
@@ -94,12 +97,13 @@ impl App {
     pub fn pin_client(&self, document: &ClientDocument, by: UserId) -> Result<Client, OperationError> {
         let most = self.options.registration.most_clients;
         let client = Client { created_by: Some(by), ..document.to_client(self.now()) };
-        let pinned = client.clone();
+        let (pinned, pen) = (client.clone(), self.pen());
         self.store.write(move |tx| {
             if !tx.contains(CLIENTS, client.id.as_str())? {
                 make_room_for_client(tx, most)?;
             }
-            tx.put(CLIENTS, client.id.as_str(), &client).map_err(OperationError::from)
+            tx.put(CLIENTS, client.id.as_str(), &client)?;
+            pen.write(tx, told(EventKind::ClientPinned, &client).by(by)).map_err(OperationError::from)
         })?;
         tracing::info!(client = %pinned.id, by = %by, "client document pinned");
         Ok(pinned)
@@ -108,6 +112,7 @@ impl App {
     /// Removes a client: its grants end, and it has to register again.
     pub fn remove_client(&self, id: &str, by: UserId) -> Result<(), OperationError> {
         let (now, life, key) = (self.now(), self.options.credentials.access_token, id.to_owned());
+        let pen = self.pen();
         let entries = self.store.write(move |tx| {
             let client = tx.get(CLIENTS, key.as_str())?.ok_or(OperationError::NotFound("client"))?;
             let mut entries = Vec::new();
@@ -117,12 +122,23 @@ impl App {
                 }
             }
             remove_client(tx, &client)?;
+            let ended = match entries.len() {
+                0 => String::new(),
+                1 => "1 connection ended".to_owned(),
+                count => format!("{count} connections ended"),
+            };
+            pen.write(tx, told(EventKind::ClientRemoved, &client).by(by).note(&ended))?;
             Ok::<_, OperationError>(entries)
         })?;
         self.publish_ended_grants(entries);
         tracing::info!(client = id, by = %by, "client removed");
         Ok(())
     }
+}
+
+/// A line about a client.
+pub(super) fn told(kind: EventKind, client: &Client) -> Event {
+    Event::of(kind).client(client.id.as_str(), client.display_name())
 }
 
 fn entry_of(tx: &impl Reads, client: Client) -> Result<ClientEntry, OperationError> {

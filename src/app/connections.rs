@@ -2,9 +2,11 @@
 
 use crate::account::usage::LastUse;
 use crate::app::error::OperationError;
+use crate::app::exchange::told;
 use crate::app::revoke::record;
 use crate::app::{App, CredentialPolicy};
 use crate::clock::Timestamp;
+use crate::event::EventKind;
 use crate::id::{GrantId, UserId};
 use crate::oauth::grant::Grant;
 use crate::store::tables::{GRANT_USES, GRANTS, GRANTS_BY_USER};
@@ -48,9 +50,14 @@ impl App {
     /// Revokes one of the user's grants: nothing that came of it is accepted from the moment that this returns.
     pub fn revoke_connection(&self, user: UserId, id: GrantId) -> Result<(), OperationError> {
         let (now, life) = (self.now(), self.options.credentials.access_token);
+        let pen = self.pen();
         let entry = self.store.write(move |tx| {
             let grant = tx.get(GRANTS, &id)?.filter(|grant| grant.user == user);
-            end_grant(tx, grant.ok_or(OperationError::NotFound("connection"))?, now, life)
+            let grant = grant.ok_or(OperationError::NotFound("connection"))?;
+            if grant.is_live() {
+                pen.write(tx, told(EventKind::ConnectionRevoked, &grant))?;
+            }
+            end_grant(tx, grant, now, life)
         })?;
         self.publish_ended_grants(entry);
         tracing::info!(user = %user, grant = %id, "connection revoked");
@@ -60,10 +67,12 @@ impl App {
     /// Revokes all of the user's grants; returns how many were live.
     pub fn revoke_all_connections(&self, user: UserId) -> Result<usize, OperationError> {
         let (now, life) = (self.now(), self.options.credentials.access_token);
+        let pen = self.pen();
         let entries = self.store.write(move |tx| {
             let mut entries = Vec::new();
             for (_, id) in tx.keys(GRANTS_BY_USER, Scan::prefix(&user))? {
-                if let Some(grant) = tx.get(GRANTS, &id)? {
+                if let Some(grant) = tx.get(GRANTS, &id)?.filter(Grant::is_live) {
+                    pen.write(tx, told(EventKind::ConnectionRevoked, &grant))?;
                     entries.extend(end_grant(tx, grant, now, life)?);
                 }
             }

@@ -10,6 +10,7 @@ use crate::app::App;
 use crate::app::connections::end_grant;
 use crate::app::error::EndpointError;
 use crate::clock::Timestamp;
+use crate::event::{Event, EventKind};
 use crate::id::GrantId;
 use crate::oauth::authorization_code::CodeRedemption;
 use crate::oauth::client::{Client, ClientId};
@@ -98,7 +99,7 @@ impl App {
         let redirect_uri = form.get("redirect_uri").map(str::to_owned);
         let resources: Vec<String> = form.resources().into_iter().map(str::to_owned).collect();
         let (now, policy, client) = (self.now(), self.options.credentials, client.clone());
-        let servers = Arc::clone(&self.live.servers());
+        let (servers, pen) = (Arc::clone(&self.live.servers()), self.pen());
         let outcome = self.store.write(move |tx| {
             let unknown = || ProtocolError::invalid_grant("the code is not known: ask for authorization again");
             let code = tx.get(AUTHORIZATION_CODES, &digest)?.ok_or_else(unknown)?;
@@ -116,6 +117,9 @@ impl App {
                     let ends = refusal.ends_grant();
                     if ends {
                         tracing::warn!(grant = %grant.id, client = %grant.client, "code_replayed: the grant has been ended");
+                    }
+                    if ends && grant.is_live() {
+                        pen.write(tx, told(EventKind::CodeReplayed, &grant))?;
                     }
                     let ended = if ends { end_grant(tx, grant, now, policy.access_token)? } else { None };
                     return Ok(Outcome::Refused { error: refusal.into(), ended });
@@ -146,6 +150,7 @@ impl App {
         let resources: Vec<String> = form.resources().into_iter().map(str::to_owned).collect();
         let (now, policy, client) = (self.now(), self.options.credentials, client.clone());
         let (servers, paced) = (Arc::clone(&self.live.servers()), self.options.rate_limits);
+        let pen = self.pen();
         let outcome = self.store.write(move |tx| {
             let unknown = || ProtocolError::invalid_grant("the refresh token is not known: ask for authorization again");
             let token = tx.get(REFRESH_TOKENS, &digest)?.ok_or_else(unknown)?;
@@ -160,6 +165,9 @@ impl App {
                 RefreshDecision::ReplayInGrace { successor, scopes } => (successor, scopes),
                 RefreshDecision::RevokeFamily(refusal) => {
                     tracing::warn!(grant = %grant.id, client = %grant.client, "refresh_reuse: the grant has been ended");
+                    if grant.is_live() {
+                        pen.write(tx, told(EventKind::RefreshReused, &grant))?;
+                    }
                     let ended = end_grant(tx, grant, now, policy.access_token)?;
                     return Ok(Outcome::Refused { error: refusal.into(), ended });
                 }
@@ -225,6 +233,11 @@ fn scopes_at(
         );
     }
     Ok(if granted.contains(OFFLINE_ACCESS) { scopes.with_offline_access() } else { scopes })
+}
+
+/// A line about a grant, with the names that its person saw.
+pub(super) fn told(kind: EventKind, grant: &Grant) -> Event {
+    Event::of(kind).about(grant.user).client(grant.client.as_str(), &grant.client_name).grant(grant.id)
 }
 
 fn note_issue(tx: &mut WriteTx, grant: Grant, now: Timestamp) -> Result<Grant, EndpointError> {

@@ -8,6 +8,7 @@ use crate::account::user::User;
 use crate::app::App;
 use crate::app::error::OperationError;
 use crate::app::users::{By, require, sorted};
+use crate::event::{Event, EventKind};
 use crate::id::UserId;
 use crate::store::tables::{GROUPS, USER_NAMES, USERS};
 use crate::store::{Reads, Scan, WriteTx};
@@ -69,6 +70,7 @@ impl App {
     pub fn create_group(&self, by: By, name: &GroupName, description: &str) -> Result<(), OperationError> {
         let description = parse_description(description).map_err(OperationError::invalid)?;
         let group = Group { name: name.clone(), description, created_at: self.now() };
+        let pen = self.pen();
         self.store.write(move |tx| {
             require(tx, by)?;
             if tx.contains(GROUPS, group.name.as_str())? {
@@ -78,6 +80,7 @@ impl App {
             if tx.count(GROUPS, Scan::all())? >= MAX_GROUPS {
                 return Err(OperationError::invalid(format!("There are {MAX_GROUPS} groups, which is the most.")));
             }
+            pen.write_by(tx, by, Event::of(EventKind::GroupMade).note(group.name.as_str()))?;
             Ok(tx.put(GROUPS, group.name.as_str(), &group)?)
         })?;
         tracing::info!(group = %name, ?by, "group made");
@@ -87,9 +90,10 @@ impl App {
     /// Gives a group another description.
     pub fn describe_group(&self, by: By, name: &GroupName, description: &str) -> Result<(), OperationError> {
         let description = parse_description(description).map_err(OperationError::invalid)?;
-        let name = name.clone();
+        let (name, pen) = (name.clone(), self.pen());
         self.store.write(move |tx| {
             require(tx, by)?;
+            pen.write_by(tx, by, Event::of(EventKind::GroupChanged).note(&format!("{name} has another description")))?;
             let changed = tx.change(GROUPS, name.as_str(), |group: &mut Group| group.description = description)?;
             changed.ok_or(OperationError::NotFound("group"))
         })
@@ -98,12 +102,15 @@ impl App {
     /// Puts the user called `user` into a group.
     pub fn add_to_group(&self, by: By, name: &GroupName, user: &str) -> Result<UserId, OperationError> {
         let (group, user) = (name.clone(), user.trim().to_ascii_lowercase());
+        let pen = self.pen();
         let id = self.store.write(move |tx| {
             require(tx, by)?;
             tx.get(GROUPS, group.as_str())?.ok_or(OperationError::NotFound("group"))?;
             let nobody = || OperationError::invalid("Nobody has this user name. Check it under Users.");
             let id = tx.get(USER_NAMES, &user)?.ok_or_else(nobody)?;
             let user = tx.get(USERS, &id)?.ok_or(OperationError::NotFound("user"))?;
+            let note = format!("{} is in {group}", user.name);
+            pen.write_by(tx, by, Event::of(EventKind::GroupChanged).about(id).note(&note))?;
             let groups = sorted(&[user.groups.as_slice(), &[group]].concat())?;
             tx.put(USERS, &id, &User { groups, ..user })?;
             Ok::<_, OperationError>(id)
@@ -115,9 +122,12 @@ impl App {
 
     /// Takes a user out of a group.
     pub fn remove_from_group(&self, by: By, name: &GroupName, id: UserId) -> Result<(), OperationError> {
-        let group = name.clone();
+        let (group, pen) = (name.clone(), self.pen());
         self.store.write(move |tx| {
             require(tx, by)?;
+            let user = tx.get(USERS, &id)?.ok_or(OperationError::NotFound("user"))?;
+            let note = format!("{} is no longer in {group}", user.name);
+            pen.write_by(tx, by, Event::of(EventKind::GroupChanged).about(id).note(&note))?;
             leave(tx, &group, id)?.ok_or(OperationError::NotFound("user"))
         })?;
         self.publish_users(&[id])?;
@@ -127,7 +137,7 @@ impl App {
 
     /// Removes a group and takes it from everybody; returns from how many.
     pub fn remove_group(&self, by: By, name: &GroupName) -> Result<usize, OperationError> {
-        let group = name.clone();
+        let (group, pen) = (name.clone(), self.pen());
         let members = self.store.write(move |tx| {
             require(tx, by)?;
             tx.take(GROUPS, group.as_str())?.ok_or(OperationError::NotFound("group"))?;
@@ -136,6 +146,7 @@ impl App {
                 members.extend(user.groups.contains(&group).then_some(id));
                 Ok::<_, OperationError>(())
             })?;
+            pen.write_by(tx, by, Event::of(EventKind::GroupRemoved).note(group.as_str()))?;
             members.iter().try_for_each(|id| leave(tx, &group, *id).map(drop))?;
             Ok::<_, OperationError>(members)
         })?;

@@ -5,7 +5,9 @@ use crate::account::user::Person;
 use crate::app::App;
 use crate::app::connections::end_grant;
 use crate::app::error::EndpointError;
+use crate::app::exchange::told;
 use crate::app::revoke::record;
+use crate::event::{Event, EventKind};
 use crate::oauth::client::{AuthMethod, ClientKind};
 use crate::oauth::client_authentication::AuthenticatedClient;
 use crate::oauth::error::{ErrorCode, ProtocolError};
@@ -127,7 +129,16 @@ impl App {
 
     fn revoke_by_claims(&self, claims: &Claims) -> Result<(), ProtocolError> {
         let entry = RevocationEntry::token(claims.id, claims.expires_at, self.now());
-        let written = self.store.write(move |tx| Ok::<_, EndpointError>(record(tx, entry)?));
+        let event = Event::of(EventKind::TokenRevoked).about(claims.user).token(claims.id, "");
+        let event = match &claims.kind {
+            TokenKind::Access { client, grant } => event.client(client.as_str(), "").grant(*grant),
+            TokenKind::Personal => event,
+        };
+        let pen = self.pen();
+        let written = self.store.write(move |tx| {
+            pen.write(tx, event)?;
+            Ok::<_, EndpointError>(record(tx, entry)?)
+        });
         self.live.revoked().publish(&written.map_err(|error| error.0)?);
         tracing::info!(token = %claims.id, user = %claims.user, "token revoked");
         Ok(())
@@ -136,11 +147,15 @@ impl App {
     fn revoke_refresh_token(&self, client: &AuthenticatedClient, token: &str) -> Result<(), ProtocolError> {
         let (now, life) = (self.now(), self.options.credentials.access_token);
         let (digest, owner) = (TokenDigest::of(token), client.client().id.clone());
+        let pen = self.pen();
         let ended = self.store.write(move |tx| {
             let Some(token) = tx.get(REFRESH_TOKENS, &digest)?.filter(|token| token.client == owner) else {
                 return Ok(None);
             };
             let Some(grant) = tx.get(GRANTS, &token.grant)? else { return Ok(None) };
+            if grant.is_live() {
+                pen.write(tx, told(EventKind::ConnectionReturned, &grant))?;
+            }
             Ok::<_, EndpointError>(end_grant(tx, grant, now, life)?)
         });
         self.publish_ended_grants(ended.map_err(|error| error.0)?);

@@ -9,9 +9,10 @@ use crate::account::password::NewPassword;
 use crate::account::user::{Role, User, Username};
 use crate::app::error::OperationError;
 use crate::app::sign_in::{NewSession, add_session};
-use crate::app::users::{By, require, require_groups, sorted};
+use crate::app::users::{By, require, require_groups, sorted, what_in_words};
 use crate::app::{App, Caller};
 use crate::clock::{Timestamp, days};
+use crate::event::{Event, EventKind};
 use crate::id::{InvitationId, SessionId, UserId};
 use crate::secret::{PlainToken, PlainTokenKind, TokenDigest};
 use crate::store::tables::{INVITATION_SECRETS, INVITATIONS, USER_NAMES, USERS};
@@ -86,7 +87,7 @@ impl App {
             expires_at: now + INVITATION_LIFE,
             end: None,
         };
-        let row = invitation.clone();
+        let (row, pen) = (invitation.clone(), self.pen());
         let before = self.store.write(move |tx| {
             require(tx, By::Admin(by))?;
             if let Some(before) = tx.get(INVITATIONS, &row.id)? {
@@ -107,6 +108,7 @@ impl App {
             }
             tx.put(INVITATION_SECRETS, &row.secret, &row.id)?;
             tx.put(INVITATIONS, &row.id, &row)?;
+            pen.write(tx, told(EventKind::InvitationMade, &row).by(by))?;
             Ok(None)
         })?;
         if let Some(before) = before {
@@ -136,13 +138,15 @@ impl App {
 
     /// Takes an invitation back: its link opens nothing from now on. One that has ended stays as it is.
     pub fn revoke_invitation(&self, by: By, id: InvitationId) -> Result<(), OperationError> {
-        let now = self.now();
+        let (now, pen) = (self.now(), self.pen());
         self.store.write(move |tx| {
             require(tx, by)?;
-            let changed = tx.change(INVITATIONS, &id, |row: &mut Invitation| {
-                row.end.get_or_insert(InvitationEnd::Revoked { at: now });
-            })?;
-            changed.ok_or(OperationError::NotFound("invitation"))
+            let row = tx.get(INVITATIONS, &id)?.ok_or(OperationError::NotFound("invitation"))?;
+            if row.end.is_none() {
+                pen.write_by(tx, by, told(EventKind::InvitationRevoked, &row))?;
+                tx.put(INVITATIONS, &id, &Invitation { end: Some(InvitationEnd::Revoked { at: now }), ..row })?;
+            }
+            Ok::<_, OperationError>(())
         })?;
         tracing::info!(invitation = %id, ?by, "invitation revoked");
         Ok(())
@@ -191,7 +195,8 @@ impl App {
             last_signed_in_at: Some(now),
         };
         let session = NewSession::of(&user, caller, now, &*self.entropy);
-        let (session_id, id, invitation) = (session.id(), user.id, invitation.id);
+        let (session_id, id, invitation, pen) = (session.id(), user.id, invitation.id, self.pen());
+        let event = Event::of(EventKind::UserMade).by(id).about(id).session(session_id).from(caller.address);
         self.store.write(move |tx| {
             let row = tx.get(INVITATIONS, &invitation)?.ok_or_else(gone)?;
             let maker = tx.get(USERS, &row.made_by)?;
@@ -210,6 +215,8 @@ impl App {
             user.groups = groups;
             tx.insert_new(USERS, &user.id, &user)?;
             tx.insert_new(USER_NAMES, &user.name.canonical(), &user.id)?;
+            let what = what_in_words(user.role, &user.groups);
+            pen.write(tx, event.note(&what))?;
             let end = Some(InvitationEnd::Used { by: user.id, at: now });
             tx.put(INVITATIONS, &invitation, &Invitation { end, ..row })?;
             add_session(tx, session)
@@ -218,6 +225,13 @@ impl App {
         tracing::info!(user = %id, %invitation, address = ?caller.address, "invitation accepted");
         Ok(session_id)
     }
+}
+
+/// A line about an invitation.
+fn told(kind: EventKind, invitation: &Invitation) -> Event {
+    let what = what_in_words(invitation.role, &invitation.groups);
+    let whom = invitation.name.as_ref().map(|name| format!("{name} as {what}"));
+    Event::of(kind).note(&whom.unwrap_or_else(|| format!("as {what}")))
 }
 
 fn entry(tx: &impl Reads, invitation: Invitation, now: Timestamp) -> Result<InvitationEntry, OperationError> {

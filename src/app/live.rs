@@ -6,6 +6,7 @@
 use crate::access::{ServerDirectory, ServerName, UpstreamKey};
 use crate::account::group::GroupName;
 use crate::account::user::{Person, Role, User};
+use crate::app::events::CallLog;
 use crate::app::usage::Usage;
 use crate::id::UserId;
 use crate::keys::KeyRing;
@@ -24,6 +25,7 @@ pub struct Live {
     revoked: RevocationSet,
     verifier: Verifier,
     usage: Usage,
+    calls: CallLog,
     renames: AtomicU64,
     changes: AtomicU64,
     upstream_keys: papaya::HashMap<(UserId, ServerName), Arc<LiveUpstreamKey>>,
@@ -66,6 +68,7 @@ impl Live {
             revoked: RevocationSet::default(),
             verifier,
             usage,
+            calls: CallLog::default(),
             renames: AtomicU64::new(0),
             changes: AtomicU64::new(0),
             upstream_keys: papaya::HashMap::new(),
@@ -95,6 +98,11 @@ impl Live {
     /// Last uses.
     pub const fn usage(&self) -> &Usage {
         &self.usage
+    }
+
+    /// Calls and refusals on their way into the log.
+    pub const fn calls(&self) -> &CallLog {
+        &self.calls
     }
 
     /// How often personal tokens were renamed: whoever remembers names looks here whether they still hold.

@@ -8,11 +8,13 @@ pub mod authorize;
 pub mod clients;
 pub mod connections;
 pub mod error;
+pub mod events;
 pub mod exchange;
 pub mod groups;
 pub mod introspect;
 pub mod invitations;
 pub mod live;
+pub mod origin;
 pub mod password_resets;
 pub mod personal_tokens;
 pub mod register;
@@ -32,6 +34,7 @@ use crate::account::personal_token::PersonalTokenPolicy;
 use crate::account::session::SessionPolicy;
 use crate::account::throttle::{Throttle, ThrottlePolicy};
 use crate::app::error::OperationError;
+use crate::app::events::{EventIds, EventPolicy, Repeats};
 use crate::app::live::Live;
 use crate::app::usage::Usage;
 use crate::clock::{Clock, Timestamp, hours, minutes};
@@ -80,6 +83,8 @@ pub struct AppOptions {
     pub verifier: VerifierOptions,
     /// Whether servers that are commands may be added in the dashboard; a stolen session of an admin could run programs then.
     pub dashboard_commands: bool,
+    /// How long the audit log is kept.
+    pub events: EventPolicy,
     /// Wrong passwords, registrations and refreshes in a loop are slowed; off only in a fixture.
     pub rate_limits: bool,
 }
@@ -151,6 +156,11 @@ pub struct App {
     /// Held from the look at the servers to the publication of their directory.
     server_changes: Mutex<()>,
     throttles: Mutex<Throttles>,
+    event_ids: Arc<EventIds>,
+    /// What strangers do again and again.
+    repeats: Repeats,
+    /// How many calls the log has, once they were counted.
+    calls_kept: AtomicU64,
 }
 
 /// What slows guessing and flooding.
@@ -187,6 +197,7 @@ impl App {
         let ring = signing_keys::load_or_create(&store, &sealer, &entropy, clock.now(), &options.rotation)?;
         let live = Live::new(ring, Verifier::new(options.issuer.clone(), options.verifier), servers, Usage::default());
         let opened_at = clock.now();
+        let event_ids = Arc::new(EventIds::new(&*entropy));
         let app = Self {
             store,
             clock,
@@ -205,6 +216,9 @@ impl App {
             user_changes: Mutex::default(),
             upstream_key_changes: Mutex::default(),
             server_changes: Mutex::default(),
+            event_ids,
+            repeats: Repeats::default(),
+            calls_kept: AtomicU64::new(events::UNKNOWN_COUNT),
         };
         app.load_servers()?;
         app.reload_users()?;
@@ -251,6 +265,7 @@ impl App {
     /// Writes what is still in memory and closes the store.
     pub fn close(&self) -> Result<(), OperationError> {
         self.flush_usage()?;
+        self.flush_last_events()?;
         self.store.close()?;
         Ok(())
     }

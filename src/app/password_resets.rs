@@ -12,6 +12,7 @@ use crate::app::error::OperationError;
 use crate::app::sign_in::remove_sessions_of;
 use crate::app::users::{By, require};
 use crate::clock::Timestamp;
+use crate::event::{Event, EventKind};
 use crate::id::UserId;
 use crate::secret::{PlainToken, PlainTokenKind, TokenDigest};
 use crate::store::tables::{PASSWORD_RESET_OF, PASSWORD_RESETS, USERS};
@@ -28,6 +29,7 @@ impl App {
             By::CommandLine => None,
         };
         let row = PasswordReset { user: id, made_by, made_at: now, expires_at: now + RESET_LIFE };
+        let pen = self.pen();
         self.store.write(move |tx| {
             require(tx, by)?;
             let user = tx.get(USERS, &id)?.ok_or(OperationError::NotFound("user"))?;
@@ -38,6 +40,7 @@ impl App {
             }
             remove_password_reset_of(tx, id)?;
             tx.put(PASSWORD_RESETS, &digest, &row)?;
+            pen.write_by(tx, by, Event::of(EventKind::ResetLinkMade).about(id))?;
             Ok::<_, OperationError>(tx.put(PASSWORD_RESET_OF, &id, &digest)?)
         })?;
         tracing::warn!(user = %id, ?by, "link to a new password made");
@@ -61,12 +64,14 @@ impl App {
         let gone = || OperationError::NotFound("link");
         let name = self.password_reset_for(secret)?.ok_or_else(gone)?.canonical();
         let password = NewPassword::parse(new, &name).map_err(OperationError::invalid)?.hash(&*self.entropy);
+        let pen = self.pen();
         let id = self.store.write(move |tx| {
             let user = standing(tx, presented, now)?.ok_or_else(gone)?;
             let id = user.id;
             tx.put(USERS, &id, &User { password, password_set_at: now, ..user })?;
             remove_sessions_of(tx, id)?;
             remove_password_reset_of(tx, id)?;
+            pen.write(tx, Event::of(EventKind::PasswordReset).by(id).about(id))?;
             Ok::<_, OperationError>(id)
         })?;
         tracing::warn!(user = %id, "password set by link");

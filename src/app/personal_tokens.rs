@@ -8,8 +8,10 @@ use crate::account::personal_token::{MAX_REACH, PersonalToken, PersonalTokenEntr
 use crate::account::user::Person;
 use crate::app::App;
 use crate::app::error::OperationError;
+use crate::app::events::Pen;
 use crate::app::revoke::record;
 use crate::clock::{Timestamp, minutes};
+use crate::event::{Event, EventKind};
 use crate::id::{TokenId, UserId};
 use crate::oauth::resource::ResourceUri;
 use crate::oauth::scope::{self, ScopeSet};
@@ -90,7 +92,7 @@ impl App {
             revoked_at: None,
         };
         let row = token.clone();
-        let per_user = policy.per_user;
+        let (per_user, pen) = (policy.per_user, self.pen());
         let made = self.store.write(move |tx| {
             if tx.contains(PERSONAL_TOKENS, &row.id)? {
                 return Ok(false);
@@ -105,6 +107,7 @@ impl App {
             claim_name(tx, &row, now)?;
             tx.insert_new(PERSONAL_TOKENS, &row.id, &row)?;
             tx.put(PERSONAL_TOKENS_BY_OWNER, &(owner, row.id), &())?;
+            pen.write(tx, told(EventKind::TokenMade, &row))?;
             Ok(true)
         })?;
         if !made {
@@ -141,7 +144,7 @@ impl App {
     /// Gives one of the owner's live tokens another name.
     pub fn rename_personal_token(&self, owner: UserId, id: TokenId, name: &str) -> Result<(), OperationError> {
         let name = TokenName::parse(name).map_err(OperationError::invalid)?;
-        let now = self.now();
+        let (now, pen) = (self.now(), self.pen());
         self.store.write(move |tx| {
             let token = owned(tx, owner, id)?;
             if token.state(now) != TokenState::Live {
@@ -152,7 +155,9 @@ impl App {
                 claim_name(tx, &renamed, now)?;
                 release_name(tx, &token)?;
             }
-            tx.put(PERSONAL_TOKENS, &id, &renamed).map_err(OperationError::from)
+            tx.put(PERSONAL_TOKENS, &id, &renamed)?;
+            let event = told(EventKind::TokenRenamed, &token).note(renamed.name.as_str());
+            pen.write(tx, event).map_err(OperationError::from)
         })?;
         self.live.publish_rename();
         Ok(())
@@ -160,10 +165,10 @@ impl App {
 
     /// Revokes one of the owner's tokens: refused from the moment that this returns. Doing it twice changes nothing.
     pub fn revoke_personal_token(&self, owner: UserId, id: TokenId) -> Result<PersonalToken, OperationError> {
-        let now = self.now();
+        let (now, pen) = (self.now(), self.pen());
         let (token, published) = self.store.write(move |tx| {
             let token = owned(tx, owner, id)?;
-            end_token(tx, token, now)
+            end_token(tx, token, now, &pen)
         })?;
         if let Some(entry) = published {
             self.live.revoked().publish(&entry);
@@ -174,12 +179,12 @@ impl App {
 
     /// Revokes all of the owner's tokens; returns how many were live.
     pub(super) fn revoke_all_personal_tokens(&self, owner: UserId) -> Result<usize, OperationError> {
-        let now = self.now();
+        let (now, pen) = (self.now(), self.pen());
         let entries = self.store.write(move |tx| {
             let mut entries = Vec::new();
             for (_, id) in tx.keys(PERSONAL_TOKENS_BY_OWNER, Scan::prefix(&owner))? {
                 if let Some(token) = tx.get(PERSONAL_TOKENS, &id)? {
-                    entries.extend(end_token(tx, token, now)?.1);
+                    entries.extend(end_token(tx, token, now, &pen)?.1);
                 }
             }
             Ok::<_, OperationError>(entries)
@@ -230,6 +235,11 @@ impl App {
     }
 }
 
+/// A line about a token.
+fn told(kind: EventKind, token: &PersonalToken) -> Event {
+    Event::of(kind).about(token.owner).token(token.id, token.name.as_str())
+}
+
 fn check_scopes(scopes: &ScopeSet, servers: &[Arc<GuardedServer>]) -> Result<(), OperationError> {
     if scopes.is_empty() {
         return Err(OperationError::invalid("Choose what the token may do."));
@@ -254,6 +264,7 @@ fn end_token(
     tx: &mut WriteTx,
     token: PersonalToken,
     now: Timestamp,
+    pen: &Pen,
 ) -> Result<(PersonalToken, Option<RevocationEntry>), OperationError> {
     if token.state(now) != TokenState::Live {
         return Ok((token, None));
@@ -261,6 +272,7 @@ fn end_token(
     let revoked = PersonalToken { revoked_at: Some(now), ..token };
     release_name(tx, &revoked)?;
     tx.put(PERSONAL_TOKENS, &revoked.id, &revoked)?;
+    pen.write(tx, told(EventKind::TokenRevoked, &revoked))?;
     let entry = record(tx, RevocationEntry::token(revoked.id, revoked.expires_at, now))?;
     Ok((revoked, Some(entry)))
 }

@@ -5,8 +5,10 @@
 //! is full; a client with a grant never is.
 
 use crate::app::App;
+use crate::app::clients::told;
 use crate::app::error::{EndpointError, OperationError};
 use crate::clock::Timestamp;
+use crate::event::EventKind;
 use crate::oauth::client::{Client, ClientId, ClientKind, ClientMetadata};
 use crate::oauth::error::{ErrorCode, ProtocolError};
 use crate::oauth::registration::RegistrationAccess;
@@ -83,18 +85,26 @@ impl App {
             created_at: now,
             created_by: None,
         };
-        let client = self.store.write(move |tx| {
+        let pen = self.repeats.admits_row(now).then(|| self.pen());
+        let has_line = pen.is_some();
+        let registered = self.store.write(move |tx| {
             if client.secret.is_none() {
                 if let Some(known) = known_client(tx, digest)? {
-                    return Ok(known);
+                    return Ok((known, false));
                 }
                 tx.put(CLIENT_DIGESTS, &digest, &client.id.to_string())?;
             }
             make_room_for_client(tx, most)?;
             tx.insert_new(CLIENTS, client.id.as_str(), &client)?;
-            Ok::<_, EndpointError>(client)
+            if let Some(pen) = pen {
+                pen.write(tx, told(EventKind::ClientRegistered, &client))?;
+            }
+            Ok::<_, EndpointError>((client, true))
         });
-        let client = client.map_err(|error| error.0)?;
+        let (client, is_new) = registered.map_err(|error| error.0)?;
+        if is_new && !has_line {
+            self.repeats.count(EventKind::ClientRegistered, None, None);
+        }
         tracing::info!(client = %client.id, name = client.display_name(), "client registered");
         Ok(Registered { client, secret })
     }

@@ -9,6 +9,7 @@ use crate::app::App;
 use crate::app::error::OperationError;
 use crate::app::password_resets::remove_password_reset_of;
 use crate::app::sign_in::remove_sessions_of;
+use crate::event::{Event, EventKind};
 use crate::id::{TokenId, UserId};
 use crate::store::Reads;
 use crate::store::tables::{PERSONAL_TOKENS, USER_NAMES, USERS};
@@ -18,7 +19,7 @@ impl App {
     pub fn reset_password(&self, name: &Username, new: &str) -> Result<UserId, OperationError> {
         let name = name.canonical();
         let password = NewPassword::parse(new, &name).map_err(OperationError::invalid)?.hash(&*self.entropy);
-        let now = self.now();
+        let (now, pen) = (self.now(), self.pen());
         let user = self.store.write(move |tx| {
             let id = tx.get(USER_NAMES, &name)?.ok_or(OperationError::NotFound("user"))?;
             let changed = tx.change(USERS, &id, |user: &mut User| {
@@ -29,6 +30,7 @@ impl App {
             // Their times alone would not do where the clock was set back.
             remove_sessions_of(tx, id)?;
             remove_password_reset_of(tx, id)?;
+            pen.write(tx, Event::of(EventKind::PasswordReset).about(id))?;
             Ok::<_, OperationError>(id)
         })?;
         tracing::warn!(user = %user, "password reset from the command line");

@@ -20,6 +20,7 @@ use crate::app::connections::end_grant;
 use crate::app::error::OperationError;
 use crate::app::upstream_keys::remove_keys_of_server;
 use crate::clock::Timestamp;
+use crate::event::{Event, EventKind};
 use crate::id::UserId;
 use crate::oauth::grant::Grant;
 use crate::oauth::resource::ResourceUri;
@@ -199,6 +200,7 @@ impl App {
         let server = Arc::new(guarded(server, &stored));
         let turn = self.server_turn();
         self.check_place(&server)?;
+        let (event, pen) = (line(EventKind::ServerAdded, &stored.name, by), self.pen());
         self.store.write(move |tx| {
             if tx.contains(SERVERS, stored.name.as_str())? {
                 return Err(ServerRefusal::part("name", "There is a server of that name. Choose another one."));
@@ -207,6 +209,7 @@ impl App {
                 let why = format!("There are {MAX_STORED_SERVERS} servers, which is the most. Remove one first.");
                 return Err(ServerRefusal::part("", why));
             }
+            pen.write(tx, event)?;
             Ok(tx.insert_new(SERVERS, stored.name.as_str(), &stored)?)
         })?;
         self.publish_server(&server.name, Some(&server), &turn);
@@ -228,11 +231,13 @@ impl App {
         let before = self.own(&server.name).map(|before| before.resource.clone());
         let moved = before.filter(|before| *before != server.resource);
         let (description, life) = (description.clone(), self.options.credentials.access_token);
+        let (event, pen) = (line(EventKind::ServerChanged, &server.name, by), self.pen());
         let (stored, ended) = self.store.write(move |tx| {
             let stored = current(tx, &description.name, edition)?;
             let changed = stored.changed(&description, by, now, &sealer, &*entropy);
             let placed_at = if moved.is_some() { now } else { changed.placed_at };
             let changed = StoredServer { placed_at, displaced: false, ..changed };
+            pen.write(tx, event)?;
             tx.put(SERVERS, changed.name.as_str(), &changed)?;
             let ended = moved.map(|resource| end_grants_for(tx, &resource, now, life)).transpose()?;
             Ok::<_, ServerRefusal>((changed, ended.unwrap_or_default()))
@@ -247,9 +252,14 @@ impl App {
     /// Lets a server answer, or not. Tokens for it stay as they are.
     pub fn enable_server(&self, name: &ServerName, enabled: bool, by: UserId) -> Result<(), OperationError> {
         let turn = self.server_turn();
-        let key = name.clone();
+        let (key, pen) = (name.clone(), self.pen());
+        let kind = if enabled { EventKind::ServerEnabled } else { EventKind::ServerDisabled };
+        let event = line(kind, name, by);
         self.store.write(move |tx| {
             let stored = tx.get(SERVERS, key.as_str())?.ok_or(OperationError::NotFound("server"))?;
+            if stored.enabled != enabled {
+                pen.write(tx, event)?;
+            }
             Ok::<_, OperationError>(tx.put(SERVERS, key.as_str(), &StoredServer { enabled, ..stored })?)
         })?;
         if let Some(own) = self.own(name) {
@@ -267,8 +277,10 @@ impl App {
         let (key, own) = (name.clone(), self.own(name));
         let resource = own.as_ref().map(|own| own.resource.clone());
         let changing_keys = self.changing_upstream_keys();
+        let (event, pen) = (line(EventKind::ServerRemoved, name, by), self.pen());
         let (ended, keys) = self.store.write(move |tx| {
             current(tx, &key, edition)?;
+            pen.write(tx, event)?;
             tx.remove(SERVERS, key.as_str())?;
             // What waits behind a server of the file has no grants of its own, and no keys of users.
             let Some(resource) = resource else { return Ok((Vec::new(), Vec::new())) };
@@ -444,6 +456,11 @@ fn told(server: &GuardedServer) -> String {
         ServerSource::File => format!("The server {} of the configuration file", server.name),
         ServerSource::Dashboard => format!("The server {}", server.name),
     }
+}
+
+/// A line about a server.
+fn line(kind: EventKind, server: &ServerName, by: UserId) -> Event {
+    Event::of(kind).by(by).server(server.as_str())
 }
 
 /// The record as it is, if it is still the one that was read.

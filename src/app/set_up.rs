@@ -9,6 +9,7 @@ use crate::app::error::OperationError;
 use crate::app::sign_in::{NewSession, add_session};
 use crate::app::{App, Caller};
 use crate::entropy::Entropy;
+use crate::event::{Event, EventKind};
 use crate::id::{SessionId, UserId};
 use crate::secret::{PlainToken, PlainTokenKind, TokenDigest};
 use crate::store::Reads;
@@ -49,7 +50,8 @@ impl App {
         }
         let admin = self.new_admin(name, password, NewPassword::hash)?;
         let session = NewSession::of(&admin, caller, self.now(), &*self.entropy);
-        let (id, created) = (session.id(), admin.clone());
+        let (id, created, pen) = (session.id(), admin.clone(), self.pen());
+        let event = Event::of(EventKind::SetUp).by(admin.id).about(admin.id).session(id).from(caller.address);
         self.store.write(move |tx| {
             if !opens(tx.get(SET_UP, &())?.as_ref(), presented) {
                 return Err(OperationError::NotFound("set-up link"));
@@ -57,6 +59,7 @@ impl App {
             tx.insert_new(USERS, &created.id, &created)?;
             tx.insert_new(USER_NAMES, &created.name.canonical(), &created.id)?;
             tx.put(SET_UP, &(), &SetUp::Done { by: created.id, at: created.created_at })?;
+            pen.write(tx, event)?;
             add_session(tx, session)
         })?;
         self.live.publish_user(&admin);
@@ -68,7 +71,7 @@ impl App {
     /// hashed at least cost, so that nobody waits for it.
     pub fn seed_admin(&self, name: &str, password: &str) -> Result<User, OperationError> {
         let admin = self.new_admin(name, password, NewPassword::hash_for_memory)?;
-        let created = admin.clone();
+        let (created, pen) = (admin.clone(), self.pen());
         self.store.write(move |tx| {
             if !matches!(tx.get(SET_UP, &())?, Some(SetUp::Open { .. })) {
                 return Err(OperationError::NotFound("open set-up"));
@@ -76,6 +79,7 @@ impl App {
             tx.insert_new(USERS, &created.id, &created)?;
             tx.insert_new(USER_NAMES, &created.name.canonical(), &created.id)?;
             tx.put(SET_UP, &(), &SetUp::Done { by: created.id, at: created.created_at })?;
+            pen.write(tx, Event::of(EventKind::SetUp).about(created.id))?;
             Ok(())
         })?;
         self.live.publish_user(&admin);

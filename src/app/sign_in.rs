@@ -13,6 +13,7 @@ use crate::app::password_resets::remove_password_reset_of;
 use crate::app::{App, Caller};
 use crate::clock::Timestamp;
 use crate::entropy::Entropy;
+use crate::event::{Event, EventKind};
 use crate::id::{SessionId, UserId};
 use crate::store::tables::{SESSIONS, SESSIONS_BY_USER, USERS};
 use crate::store::{Reads, Scan, WriteTx};
@@ -34,21 +35,23 @@ impl App {
     ) -> Result<SessionId, OperationError> {
         let now = self.now();
         let key = Username::parse(name).map_or_else(|_| String::new(), |name| name.canonical());
-        self.begin_attempt(&key, caller, now)?;
         let user = self.user_called(&key)?;
+        let known = user.as_ref().map(|user| user.id);
+        self.begin_attempt(&key, known, caller, now)?;
         let hash = user.as_ref().map_or_else(PasswordHash::nobody, |user| user.password.clone());
         let right = hash.verify(password);
-        let known = user.as_ref().map(|user| user.id);
         let Some(user) = user.filter(|user| right && !user.is_disabled()) else {
             // Not the name as typed: people type passwords into the wrong field.
             tracing::info!(user = ?known, address = ?caller.address, "sign-in refused");
+            self.repeats.count(EventKind::SignInFailed, known, caller.address);
             return Err(OperationError::invalid(WRONG));
         };
         self.end_attempt(&key, caller);
         let rehashed = hash.is_outdated().then(|| NewPassword::parse(password, "")).and_then(Result::ok);
         let rehashed = rehashed.map(|password| password.hash(&*self.entropy));
         let session = NewSession::of(&user, caller, now, &*self.entropy);
-        let (id, user_id) = (session.id(), user.id);
+        let (id, user_id, pen) = (session.id(), user.id, self.pen());
+        let event = Event::of(EventKind::SignedIn).by(user_id).about(user_id).session(id).from(caller.address);
         self.store.write(move |tx| {
             if let Some(previous) = previous {
                 remove_session(tx, previous)?;
@@ -58,6 +61,7 @@ impl App {
                 Some(current) if current.password == hash && !current.is_disabled() => {
                     let password = rehashed.unwrap_or(hash);
                     tx.put(USERS, &user_id, &User { password, last_signed_in_at: Some(now), ..current })?;
+                    pen.write(tx, event)?;
                     add_session(tx, session)
                 }
                 _ => Err(OperationError::invalid(WRONG)),
@@ -69,7 +73,13 @@ impl App {
 
     /// Ends a session.
     pub fn sign_out(&self, session: SessionId) -> Result<(), OperationError> {
-        self.store.write(move |tx| remove_session(tx, session))
+        let pen = self.pen();
+        self.store.write(move |tx| {
+            if let Some(Session { user, .. }) = tx.get(SESSIONS, &session)? {
+                pen.write(tx, Event::of(EventKind::SignedOut).by(user).about(user).session(session))?;
+            }
+            remove_session(tx, session)
+        })
     }
 
     /// The session with this id and its user, if it is still good; notes the visit now and then.
@@ -119,14 +129,16 @@ impl App {
         let found = self.store.read(|tx| tx.get(USERS, &user).map_err(OperationError::from))?;
         let found = found.ok_or(OperationError::NotFound("account"))?;
         let key = found.name.canonical();
-        self.begin_attempt(&key, caller, now)?;
+        self.begin_attempt(&key, Some(user), caller, now)?;
         if !found.password.verify(current) {
+            self.repeats.count(EventKind::SignInFailed, Some(user), caller.address);
             return Err(OperationError::invalid("The current password is not right. Check it and try again."));
         }
         self.end_attempt(&key, caller);
         let password = NewPassword::parse(new, &key).map_err(OperationError::invalid)?.hash(&*self.entropy);
         let renewed = NewSession::of(&found, caller, now, &*self.entropy);
-        let id = renewed.id();
+        let (id, pen) = (renewed.id(), self.pen());
+        let event = Event::of(EventKind::PasswordChanged).by(user).about(user).session(id).from(caller.address);
         self.store.write(move |tx| {
             let unchanged = tx.change(USERS, &user, |row: &mut User| {
                 let unchanged = row.password == found.password && !row.is_disabled();
@@ -139,6 +151,7 @@ impl App {
             if unchanged != Some(true) {
                 return Err(OperationError::invalid("The password was changed elsewhere. Sign in again."));
             }
+            pen.write(tx, event)?;
             remove_session(tx, session)?;
             remove_sessions_of(tx, user)?;
             remove_password_reset_of(tx, user)?;
@@ -150,6 +163,7 @@ impl App {
 
     /// Ends all sessions of a user except `keep`.
     pub fn sign_out_others(&self, user: UserId, keep: SessionId) -> Result<usize, OperationError> {
+        let pen = self.pen();
         self.store.write(move |tx| {
             let mut ended = 0;
             for (_, id) in tx.keys(SESSIONS_BY_USER, Scan::prefix(&user))? {
@@ -157,6 +171,10 @@ impl App {
                     remove_session(tx, id)?;
                     ended += 1;
                 }
+            }
+            if ended > 0 {
+                let times = u32::try_from(ended).unwrap_or(u32::MAX);
+                pen.write(tx, Event::of(EventKind::SessionsEnded).by(user).about(user).times(times))?;
             }
             Ok(ended)
         })
@@ -172,7 +190,22 @@ impl App {
         })
     }
 
-    fn begin_attempt(&self, account: &str, caller: &Caller, now: Timestamp) -> Result<(), OperationError> {
+    /// `known` is the account's user, if there is one.
+    fn begin_attempt(
+        &self,
+        account: &str,
+        known: Option<UserId>,
+        caller: &Caller,
+        now: Timestamp,
+    ) -> Result<(), OperationError> {
+        let begun = self.count_attempt(account, caller, now);
+        if begun.is_err() {
+            self.repeats.count(EventKind::SignInSlowed, known, caller.address);
+        }
+        begun
+    }
+
+    fn count_attempt(&self, account: &str, caller: &Caller, now: Timestamp) -> Result<(), OperationError> {
         if !self.options.rate_limits {
             return Ok(());
         }

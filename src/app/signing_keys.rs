@@ -8,6 +8,7 @@ use crate::app::App;
 use crate::app::error::OperationError;
 use crate::clock::Timestamp;
 use crate::entropy::Entropy;
+use crate::event::{Event, EventKind};
 use crate::id::KeyId;
 use crate::keys::Jwks;
 use crate::keys::SigningKey;
@@ -67,14 +68,14 @@ impl App {
     /// Lets the next key sign from now on.
     pub fn rotate_signing_keys(&self) -> Result<(), OperationError> {
         let (now, policy) = (self.now(), self.options.rotation);
-        self.change_keys(move |keys| keys::rotate_now(keys, now, &policy))?;
+        self.change_keys(Event::of(EventKind::KeysRotated), move |keys| keys::rotate_now(keys, now, &policy))?;
         tracing::warn!("signing keys rotated by hand");
         Ok(())
     }
 
     /// Condemns a key: nothing that it signed is accepted from the moment that this returns.
     pub fn condemn_signing_key(&self, id: KeyId) -> Result<(), OperationError> {
-        self.change_keys(move |keys| keys::condemn(keys, id))?;
+        self.change_keys(Event::of(EventKind::KeyCondemned).key(id), move |keys| keys::condemn(keys, id))?;
         tracing::warn!(key = %id, "signing key condemned");
         Ok(())
     }
@@ -86,25 +87,35 @@ impl App {
         if keys::plan(&keys, now, &policy).is_empty() {
             return Ok(());
         }
-        self.change_keys(move |keys| Ok(keys::plan(keys, now, &policy)))?;
+        self.change_keys(Event::of(EventKind::KeysRotated), move |keys| Ok(keys::plan(keys, now, &policy)))?;
         tracing::info!("signing keys changed by schedule");
         Ok(())
     }
 
+    /// Changes keys and writes `event`; a rotation has one only if another key signs afterwards.
     fn change_keys(
         &self,
+        event: Event,
         plan: impl FnOnce(&[SigningKey]) -> Result<Vec<Step>, RotationRefusal> + Send + 'static,
     ) -> Result<(), OperationError> {
         let (now, sealer, entropy) = (self.now(), self.sealer.clone(), Arc::clone(&self.entropy));
         // Rings are published in the order of their commits: an older one would bring a condemned key back.
         let _turn = self.key_changes.lock().unwrap_or_else(PoisonError::into_inner);
+        let (signed, pen) = (self.live.keys().signer().id(), self.pen());
         let ring = self.store.write(move |tx| {
             let keys = all_keys(tx)?;
             let steps = plan(&keys).map_err(|refusal| match refusal {
                 RotationRefusal::NextTooYoung { .. } => OperationError::invalid(refusal),
                 RotationRefusal::NoSuchKey(_) => OperationError::NotFound("signing key"),
             })?;
-            carry_out(tx, &keys, &steps, now, &sealer, &*entropy)
+            let ring = carry_out(tx, &keys, &steps, now, &sealer, &*entropy)?;
+            let signs = ring.signer().id();
+            if event.key.is_some() {
+                pen.write(tx, event)?;
+            } else if signs != signed {
+                pen.write(tx, event.key(signs))?;
+            }
+            Ok::<_, OperationError>(ring)
         })?;
         self.live.publish_keys(ring);
         Ok(())

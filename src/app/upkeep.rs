@@ -13,17 +13,20 @@ use crate::app::password_resets::remove_password_reset_of;
 use crate::app::personal_tokens::release_name;
 use crate::app::register::{forget_if_unused, is_forgettable, last_registered};
 use crate::app::sign_in::remove_session;
+use crate::app::usage::Unwritten;
 use crate::app::{App, CredentialPolicy};
 use crate::clock::{Timestamp, days};
+use crate::event::{DAYS, DayCounts, day_of};
+use crate::id::{GrantId, TokenId};
 use crate::oauth::authorization_code::AuthorizationCode;
 use crate::oauth::client::Client;
 use crate::oauth::grant::Grant;
 use crate::oauth::refresh_token::RefreshToken;
 use crate::secret::TokenDigest;
 use crate::store::tables::{
-    AUTHORIZATION_CODES, CLIENTS, GRANT_USES, GRANTS, GRANTS_BY_CLIENT, GRANTS_BY_USER, INVITATIONS, PASSWORD_RESETS,
-    PERSONAL_TOKENS, PERSONAL_TOKENS_BY_OWNER, REFRESH_PACES, REFRESH_TOKENS, REVOCATIONS, SESSIONS, TOKEN_USES,
-    USED_ASSERTIONS,
+    AUTHORIZATION_CODES, CLIENTS, GRANT_DAYS, GRANT_USES, GRANTS, GRANTS_BY_CLIENT, GRANTS_BY_USER, INVITATIONS,
+    PASSWORD_RESETS, PERSONAL_TOKENS, PERSONAL_TOKENS_BY_OWNER, REFRESH_PACES, REFRESH_TOKENS, REVOCATIONS, SESSIONS,
+    TOKEN_DAYS, TOKEN_USES, USED_ASSERTIONS,
 };
 use crate::store::{Key, Reads, Record, Scan, Table, WriteTx};
 use std::time::Duration;
@@ -36,21 +39,28 @@ const AT_ONCE: usize = 1_000;
 const REVOCATIONS_LINGER: Duration = days(30);
 
 impl App {
-    /// Writes the last uses that are only in memory, in one transaction.
+    /// Writes the last uses and the counts of the day that are only in memory, in one transaction.
     pub fn flush_usage(&self) -> Result<(), OperationError> {
         let usage = self.live.usage();
         let (tokens, grants) = (usage.tokens.unwritten(), usage.grants.unwritten());
         let (written_tokens, written_grants) = (tokens.clone(), grants.clone());
         if !tokens.is_empty() || !grants.is_empty() {
+            let today = day_of(self.now());
             self.store.write(move |tx| {
-                for (id, last_use) in &tokens {
+                for (id, Unwritten { last_use, count }) in &tokens {
                     if tx.contains(PERSONAL_TOKENS, id)? {
                         tx.put(TOKEN_USES, id, last_use)?;
+                        let mut days = tx.get(TOKEN_DAYS, id)?.unwrap_or_default();
+                        days.add(today, *count);
+                        tx.put(TOKEN_DAYS, id, &days)?;
                     }
                 }
-                for (id, last_use) in &grants {
+                for (id, Unwritten { last_use, count }) in &grants {
                     if tx.contains(GRANTS, id)? {
                         tx.put(GRANT_USES, id, last_use)?;
+                        let mut days = tx.get(GRANT_DAYS, id)?.unwrap_or_default();
+                        days.add(today, *count);
+                        tx.put(GRANT_DAYS, id, &days)?;
                     }
                 }
                 Ok::<_, OperationError>(())
@@ -59,6 +69,24 @@ impl App {
         usage.tokens.written(&written_tokens, self.now());
         usage.grants.written(&written_grants, self.now());
         Ok(())
+    }
+
+    /// Requests a day with a personal token over the last days, those of a moment ago included.
+    pub fn token_days(&self, id: TokenId) -> Result<[u32; DAYS], OperationError> {
+        let days = self.store.read(|tx| tx.get(TOKEN_DAYS, &id).map_err(OperationError::from))?;
+        Ok(self.with_today(days, self.live.usage().tokens.uncounted(id)))
+    }
+
+    /// Requests a day under a grant over the last days, those of a moment ago included.
+    pub fn grant_days(&self, id: GrantId) -> Result<[u32; DAYS], OperationError> {
+        let days = self.store.read(|tx| tx.get(GRANT_DAYS, &id).map_err(OperationError::from))?;
+        Ok(self.with_today(days, self.live.usage().grants.uncounted(id)))
+    }
+
+    fn with_today(&self, days: Option<DayCounts>, uncounted: u32) -> [u32; DAYS] {
+        let (today, mut days) = (day_of(self.now()), days.unwrap_or_default());
+        days.add(today, uncounted);
+        days.until(today)
     }
 
     /// Lets go of rows whose time is over.
@@ -76,6 +104,7 @@ impl App {
             tx.remove(PERSONAL_TOKENS, &id)?;
             tx.remove(PERSONAL_TOKENS_BY_OWNER, &(token.owner, id))?;
             tx.remove(TOKEN_USES, &id)?;
+            tx.remove(TOKEN_DAYS, &id)?;
             Ok(())
         })?;
 
@@ -113,7 +142,8 @@ impl App {
             USED_ASSERTIONS,
             move |until| *until <= now,
             |tx, digest, _| Ok(tx.remove(USED_ASSERTIONS, &digest).map(drop)?),
-        )
+        )?;
+        self.sweep_events()
     }
 
     /// Finds rows that are over in a snapshot, then removes them in writes that look at each again.
@@ -166,6 +196,7 @@ pub(super) fn remove_grant(tx: &mut WriteTx, grant: &Grant) -> Result<(), Operat
     let id = grant.id;
     tx.remove(GRANTS, &id)?;
     tx.remove(GRANT_USES, &id)?;
+    tx.remove(GRANT_DAYS, &id)?;
     tx.remove(REFRESH_PACES, &id)?;
     tx.remove(GRANTS_BY_USER, &(grant.user, id))?;
     tx.remove(GRANTS_BY_CLIENT, &(TokenDigest::of(grant.client.as_str()), id))?;

@@ -9,6 +9,7 @@ use crate::app::App;
 use crate::app::error::OperationError;
 use crate::app::live::LiveUpstreamKey;
 use crate::clock::{Timestamp, days};
+use crate::event::{Event, EventKind};
 use crate::id::UserId;
 use crate::store::tables::{SERVERS, UPSTREAM_KEYS, USERS};
 use crate::store::{Reads, Scan, StoreError, WriteTx};
@@ -69,9 +70,10 @@ impl App {
         let sealed = SealedUpstreamKey::seal(&self.sealer, user, server, upstream, &key, self.now());
 
         let changing = self.changing_upstream_keys();
-        let name = server.as_str().to_owned();
+        let (name, pen) = (server.as_str().to_owned(), self.pen());
         self.store.write(move |tx| {
             tx.get(USERS, &user)?.ok_or(OperationError::NotFound("user"))?;
+            pen.write(tx, Event::of(EventKind::UpstreamKeySet).by(user).about(user).server(&name))?;
             tx.put(UPSTREAM_KEYS, &(user, name), &sealed)?;
             Ok::<_, OperationError>(())
         })?;
@@ -85,10 +87,13 @@ impl App {
     /// Removes a user's key for a server; their next call is without. Whether there was one.
     pub fn remove_upstream_key(&self, user: UserId, server: &ServerName) -> Result<bool, OperationError> {
         let changing = self.changing_upstream_keys();
-        let key = (user, server.as_str().to_owned());
+        let (key, pen) = ((user, server.as_str().to_owned()), self.pen());
         let was_there = self.store.write(move |tx| {
             let was_there = tx.contains(UPSTREAM_KEYS, &key)?;
             tx.remove(UPSTREAM_KEYS, &key)?;
+            if was_there {
+                pen.write(tx, Event::of(EventKind::UpstreamKeyRemoved).by(user).about(user).server(&key.1))?;
+            }
             Ok::<_, OperationError>(was_there)
         })?;
         self.live.publish_upstream_key(user, server.clone(), None);

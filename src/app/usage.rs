@@ -3,7 +3,7 @@
 //! The hot path stores the time in an atomic and, when they changed, the caller's address and program behind an atomic
 //! swap. Every few seconds [`Uses::unwritten`] is written in one transaction. The maps are bounded: past the bound a use
 //! that is not yet remembered is not recorded, and written entries make room at the next flush. A crash loses what was not
-//! yet flushed: a few seconds of last uses, nothing else.
+//! yet flushed: a few seconds of last uses and counts, nothing else.
 
 use crate::account::usage::{LastUse, MAX_USER_AGENT};
 use crate::app::Caller;
@@ -12,7 +12,7 @@ use arc_swap::ArcSwap;
 use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::id::{GrantId, TokenId};
@@ -40,6 +40,8 @@ pub struct Uses<K> {
 struct Cell {
     at: AtomicU64,
     written: AtomicU64,
+    /// Uses since they were written last.
+    count: AtomicU32,
     by: ArcSwap<By>,
 }
 
@@ -70,13 +72,15 @@ impl<K: Hash + Eq + Copy> Uses<K> {
         let cells = self.cells.pin();
         if let Some(cell) = cells.get(&id) {
             cell.at.store(now.unix_millis(), Ordering::Relaxed);
+            cell.count.fetch_add(1, Ordering::Relaxed);
             let by = cell.by.load();
             if by.address != caller.address || !is_shortened_from(&by.user_agent, caller.user_agent) {
                 cell.by.store(Arc::new(By::of(caller)));
             }
         } else if cells.len() < MOST {
             let by = ArcSwap::from_pointee(By::of(caller));
-            let cell = Cell { at: AtomicU64::new(now.unix_millis()), written: AtomicU64::new(0), by };
+            let (at, written) = (AtomicU64::new(now.unix_millis()), AtomicU64::new(0));
+            let cell = Cell { at, written, count: AtomicU32::new(1), by };
             cells.insert(id, Arc::new(cell));
         }
     }
@@ -86,19 +90,27 @@ impl<K: Hash + Eq + Copy> Uses<K> {
         self.cells.pin().get(&id).map(|cell| cell.last_use())
     }
 
+    /// How many uses the store does not have yet.
+    pub fn uncounted(&self, id: K) -> u32 {
+        self.cells.pin().get(&id).map_or(0, |cell| cell.count.load(Ordering::Relaxed))
+    }
+
     /// What the store does not have yet.
-    pub fn unwritten(&self) -> Vec<(K, LastUse)> {
+    pub fn unwritten(&self) -> Vec<(K, Unwritten)> {
         let cells = self.cells.pin();
         let changed = cells.iter().filter(|(_, cell)| cell.is_unwritten());
-        changed.map(|(id, cell)| (*id, cell.last_use())).collect()
+        let unwritten =
+            |cell: &Cell| Unwritten { last_use: cell.last_use(), count: cell.count.load(Ordering::Relaxed) };
+        changed.map(|(id, cell)| (*id, unwritten(cell))).collect()
     }
 
     /// Notes that these were written and lets go of what has not been used for a while.
-    pub fn written(&self, written: &[(K, LastUse)], now: Timestamp) {
+    pub fn written(&self, written: &[(K, Unwritten)], now: Timestamp) {
         let cells = self.cells.pin();
-        for (id, last_use) in written {
+        for (id, Unwritten { last_use, count }) in written {
             if let Some(cell) = cells.get(id) {
                 cell.written.fetch_max(last_use.at.unix_millis(), Ordering::Relaxed);
+                cell.count.fetch_sub(*count, Ordering::Relaxed);
             }
         }
         let crowded = cells.len() > MOST / 2;
@@ -117,8 +129,17 @@ impl Cell {
     }
 
     fn is_unwritten(&self) -> bool {
-        self.at.load(Ordering::Relaxed) > self.written.load(Ordering::Relaxed)
+        self.at.load(Ordering::Relaxed) > self.written.load(Ordering::Relaxed) || self.count.load(Ordering::Relaxed) > 0
     }
+}
+
+/// What the store does not have yet of one thing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unwritten {
+    /// Its last use.
+    pub last_use: LastUse,
+    /// How many uses.
+    pub count: u32,
 }
 
 /// Who uses a token, borrowed from the request.
@@ -173,11 +194,12 @@ mod tests {
         assert_eq!((latest.at, latest.user_agent.as_str()), (at(2), "Claude-Code/2.1"));
 
         let unwritten = uses.unwritten();
-        assert_eq!(unwritten.len(), 1);
+        assert_eq!((unwritten.len(), unwritten[0].1.count), (1, 2));
         uses.record(ID, at(3), caller("Codex"));
         uses.written(&unwritten, at(3));
         let unwritten = uses.unwritten();
-        assert_eq!(unwritten[0].1.user_agent, "Codex", "a use during the flush is not lost");
+        assert_eq!(unwritten[0].1.last_use.user_agent, "Codex", "a use during the flush is not lost");
+        assert_eq!((unwritten[0].1.count, uses.uncounted(ID)), (1, 1));
         uses.written(&unwritten, at(4));
         assert!(uses.unwritten().is_empty());
     }

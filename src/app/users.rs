@@ -20,6 +20,7 @@ use crate::app::upkeep::remove_grant;
 use crate::app::upstream_keys::remove_keys_of_user;
 use crate::app::{App, CredentialPolicy};
 use crate::clock::Timestamp;
+use crate::event::{Event, EventKind};
 use crate::id::{GrantId, TokenId, UserId};
 use crate::oauth::authorization_code::AuthorizationCode;
 use crate::oauth::grant::Grant;
@@ -27,7 +28,7 @@ use crate::oauth::refresh_token::RefreshToken;
 use crate::secret::TokenDigest;
 use crate::store::tables::{
     AUTHORIZATION_CODES, DELETED_USERS, GRANTS, GRANTS_BY_USER, GROUPS, PERSONAL_TOKENS, PERSONAL_TOKENS_BY_OWNER,
-    REFRESH_TOKENS, TOKEN_USES, USER_NAMES, USERS,
+    REFRESH_TOKENS, TOKEN_DAYS, TOKEN_USES, USER_NAMES, USERS,
 };
 use crate::store::{Reads, Scan, StoreError, WriteTx};
 use crate::token::RevocationEntry;
@@ -113,7 +114,8 @@ impl App {
     /// Gives a user another role and other groups. Counts at their next request.
     pub fn change_user(&self, by: By, id: UserId, role: Role, groups: &[GroupName]) -> Result<(), OperationError> {
         let groups = sorted(groups)?;
-        self.change(by, id, move |tx, user| {
+        let event = Event::of(EventKind::UserChanged).note(&what_in_words(role, &groups));
+        self.change(by, id, event, move |tx, user| {
             require_groups(tx, &groups)?;
             if role != Role::Admin {
                 require_another_admin(tx, user)?;
@@ -127,7 +129,7 @@ impl App {
     /// Lets nothing of a user's be accepted any more, from the moment that this returns. Their sessions end.
     pub fn disable_user(&self, by: By, id: UserId) -> Result<(), OperationError> {
         let now = self.now();
-        self.change(by, id, move |tx, user| {
+        self.change(by, id, Event::of(EventKind::UserDisabled), move |tx, user| {
             require_another_admin(tx, user)?;
             remove_sessions_of(tx, user.id)?;
             remove_password_reset_of(tx, user.id)?;
@@ -139,17 +141,22 @@ impl App {
 
     /// Lets a disabled user sign in again; their tokens and connected apps that still stand are accepted again.
     pub fn enable_user(&self, by: By, id: UserId) -> Result<(), OperationError> {
-        self.change(by, id, |_, user| Ok(User { disabled_at: None, ..user.clone() }))?;
+        let event = Event::of(EventKind::UserEnabled);
+        self.change(by, id, event, |_, user| Ok(User { disabled_at: None, ..user.clone() }))?;
         tracing::warn!(user = %id, ?by, "user enabled");
         Ok(())
     }
 
     /// Signs a user out of every browser; returns of how many.
     pub fn end_sessions_of(&self, by: By, id: UserId) -> Result<usize, OperationError> {
+        let pen = self.pen();
         let ended = self.store.write(move |tx| {
             require(tx, by)?;
             tx.get(USERS, &id)?.ok_or(OperationError::NotFound("user"))?;
-            remove_sessions_of(tx, id)
+            let ended = remove_sessions_of(tx, id)?;
+            let times = u32::try_from(ended).unwrap_or(u32::MAX);
+            pen.write_by(tx, by, Event::of(EventKind::SessionsEnded).about(id).times(times))?;
+            Ok::<_, OperationError>(ended)
         })?;
         tracing::info!(user = %id, ?by, ended, "sessions ended");
         Ok(ended)
@@ -157,9 +164,11 @@ impl App {
 
     /// Revokes all personal tokens and connections of a user; returns how many of each.
     pub fn revoke_everything_of(&self, by: By, id: UserId) -> Result<(usize, usize), OperationError> {
-        self.store.read(|tx| {
+        let pen = self.pen();
+        self.store.write(move |tx| {
             require(tx, by)?;
-            tx.get(USERS, &id)?.ok_or(OperationError::NotFound("user"))
+            tx.get(USERS, &id)?.ok_or(OperationError::NotFound("user"))?;
+            Ok::<_, OperationError>(pen.write_by(tx, by, Event::of(EventKind::UserRevoked).about(id))?)
         })?;
         let connections = self.revoke_all_connections(id)?;
         let tokens = self.revoke_all_personal_tokens(id)?;
@@ -170,10 +179,12 @@ impl App {
     /// Deletes a user for good. The name is free afterwards; the id never comes back.
     pub fn delete_user(&self, by: By, id: UserId) -> Result<(), OperationError> {
         let (now, longest) = (self.now(), self.options.personal_tokens.longest);
+        let pen = self.pen();
         let (entry, keys) = self.store.write(move |tx| {
             require(tx, by)?;
             let user = tx.get(USERS, &id)?.ok_or(OperationError::NotFound("user"))?;
             require_another_admin(tx, &user)?;
+            pen.write_by(tx, by, Event::of(EventKind::UserDeleted).about(id))?;
             remove_sessions_of(tx, id)?;
             let keys = remove_keys_of_user(tx, id)?;
             remove_password_reset_of(tx, id)?;
@@ -231,12 +242,15 @@ impl App {
         &self,
         by: By,
         id: UserId,
+        event: Event,
         change: impl FnOnce(&mut WriteTx, &User) -> Result<User, OperationError> + Send + 'static,
     ) -> Result<(), OperationError> {
+        let pen = self.pen();
         self.store.write(move |tx| {
             require(tx, by)?;
             let user = tx.get(USERS, &id)?.ok_or(OperationError::NotFound("user"))?;
             let changed = change(tx, &user)?;
+            pen.write_by(tx, by, event.about(id))?;
             Ok::<_, OperationError>(tx.put(USERS, &id, &changed)?)
         })?;
         self.publish_users(&[id])
@@ -304,6 +318,7 @@ fn forget_token(tx: &mut WriteTx, token: &PersonalToken) -> Result<(), Operation
     tx.remove(PERSONAL_TOKENS, &id)?;
     tx.remove(PERSONAL_TOKENS_BY_OWNER, &(token.owner, id))?;
     tx.remove(TOKEN_USES, &id)?;
+    tx.remove(TOKEN_DAYS, &id)?;
     Ok(())
 }
 
@@ -316,6 +331,13 @@ fn user_entry(tx: &impl Reads, user: User, now: Timestamp) -> Result<UserEntry, 
         connections += usize::from(tx.get(GRANTS, &id)?.is_some_and(|grant| grant.is_connected()));
     }
     Ok(UserEntry { user, tokens, connections })
+}
+
+/// A role and groups as the log tells them: "admin, in ops and writers".
+pub(super) fn what_in_words(role: Role, groups: &[GroupName]) -> String {
+    let role = if role == Role::Admin { "admin" } else { "member" };
+    let groups: Vec<_> = groups.iter().map(GroupName::as_str).collect();
+    if groups.is_empty() { role.to_owned() } else { format!("{role}, in {}", groups.join(" and ")) }
 }
 
 /// Whoever acts may do so now.

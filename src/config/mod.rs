@@ -24,6 +24,7 @@ pub use value::{NotASize, Size};
 use crate::access::GuardedServer;
 use crate::account::personal_token::PersonalTokenPolicy;
 use crate::account::session::SessionPolicy;
+use crate::app::events::EventPolicy;
 use crate::app::{AppOptions, CredentialPolicy, RegistrationPolicy};
 use crate::clock::{Span, days};
 use crate::gateway::stdio::StdioOptions;
@@ -178,7 +179,18 @@ impl Settings {
             registration: self.registration()?,
             verifier: VerifierOptions { leeway: leeway.duration(), ..VerifierOptions::default() },
             dashboard_commands: self.dashboard_commands,
+            events: self.events()?,
             rate_limits: self.limits.rate_limits,
+        })
+    }
+
+    fn events(&self) -> Result<EventPolicy, ConfigError> {
+        let given = &self.events;
+        let span = |key, span: Span| between(key, span, Span::days(1), Span::days(3650)).map(Span::duration);
+        Ok(EventPolicy {
+            keep_calls: span("events.keep_calls", given.keep_calls)?,
+            keep: span("events.keep", given.keep)?,
+            most_calls: between("events.most_calls", given.most_calls, 1_000, 100_000_000)?,
         })
     }
 

@@ -47,7 +47,10 @@ pub const OPTIONS: &[OptionDoc] = &[
     option("keys.rotate_every", "\"90d\"", "A signing key is replaced after this long; its old signatures stay good."),
 
     option("revocation.refresh_every", "\"5s\"", "How often the revocations in memory are refreshed from the store; 1s to 30s."),
-    option("usage.flush_every", "\"5s\"", "How often the last use of tokens is written to the store; 1s to 10m."),
+    option("usage.flush_every", "\"5s\"", "How often the last use of tokens, counts and calls are written to the store; 1s to 10m."),
+    option("events.keep", "\"365d\"", "How long the audit log keeps what people and clients have done: sign-ins, consents, tokens, administration."),
+    option("events.keep_calls", "\"90d\"", "How long it keeps calls of tools and refused requests."),
+    option("events.most_calls", "1000000", "Calls of tools and refused requests that it keeps at most; the oldest go first."),
 
     option("oauth.dynamic_registration", "true", "Whether clients may register themselves (RFC 7591)."),
     option("oauth.max_clients", "10000", "Registered clients at most."),

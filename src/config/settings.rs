@@ -26,6 +26,7 @@ pub struct Settings {
     pub keys: Keys,
     pub revocation: Revocation,
     pub usage: Usage,
+    pub events: Events,
     pub oauth: OAuth,
     pub limits: LimitSettings,
 }
@@ -73,6 +74,12 @@ sections! {
     /// `[usage]`
     Usage {
         flush_every: Span = Span::seconds(5),
+    }
+    /// `[events]`
+    Events {
+        keep: Span = Span::days(365),
+        keep_calls: Span = Span::days(90),
+        most_calls: u64 = 1_000_000,
     }
     /// `[oauth]`
     OAuth {
@@ -123,6 +130,7 @@ impl Default for Settings {
             keys: Keys::default(),
             revocation: Revocation::default(),
             usage: Usage::default(),
+            events: Events::default(),
             oauth: OAuth::default(),
             limits: LimitSettings::default(),
         }

@@ -5,6 +5,7 @@ use crate::account::password::readable_password;
 use crate::account::user::{User, Username};
 use crate::app::App;
 use crate::app::error::OperationError;
+use crate::app::origin::{self, Origin};
 use crate::app::users::{By, USERS_PER_PAGE, UserEntry};
 use crate::clock::Timestamp;
 use crate::control::request::{Answer, Request};
@@ -16,6 +17,7 @@ const MOST_PAGES: usize = 100;
 
 /// Does it: durable and in force when this returns. The text is whole lines for a person. Blocks.
 pub fn perform(request: &Request, app: &App) -> Result<String, OperationError> {
+    let _behalf = origin::enter(Origin::CommandLine);
     match request {
         Request::ResetPassword { name } => {
             let password = readable_password(app.entropy());

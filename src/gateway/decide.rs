@@ -7,9 +7,9 @@
 use crate::access::{Denied, Effect, InsufficientScope, Operation, Permission, ServerKind, ToolCall, decide};
 use crate::gateway::call::Call;
 use crate::gateway::catalogue::{Known, Page};
-use crate::gateway::challenge;
 use crate::gateway::list_filter::read_page;
 use crate::gateway::router::Gateway;
+use crate::gateway::{challenge, told};
 use crate::id::RequestId;
 use crate::mcp::{Asker, BuiltinServer, Era, MODERN, Posted, RpcError, Said, Unfit, answer, is_any_mirrored};
 use crate::oauth::scope::ScopeSet;
@@ -134,6 +134,7 @@ impl Gateway {
         let (server, user, token) = (asker.server.name.as_str(), asker.token.claims().user, asker.token.claims().id);
         let method = said.method().unwrap_or_default();
         tracing::info!(server, %user, %token, method, reason = %denied, "refused: not what this token is for");
+        told::stopped(&self.app, asker, said, &denied);
         Err(match denied {
             Denied::Scope(lack) => Stopped::Scope(lack.needed),
             Denied::NotThere => Stopped::Error(said.not_there()),

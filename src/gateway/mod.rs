@@ -13,6 +13,7 @@
 //! | `sse` | Where does one event of a stream end, and what is its data? |
 //! | `list_filter` | How does an answer with a list of tools reach its client? |
 //! | `change_watch` | Has a server said that its tools have changed? |
+//! | `told` | What of a request goes into the audit log? |
 //! | `verify` | What is a proxy told that asks about a request of its own? |
 //! | `challenge` | What does a client read that may not pass? |
 //! | `cors` | Which pages in a browser may call, and what may they see? |
@@ -39,6 +40,7 @@ mod http;
 mod router;
 pub mod stdio;
 mod sse;
+mod told;
 mod tool_list;
 mod verify;
 

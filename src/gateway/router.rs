@@ -20,6 +20,7 @@ use crate::gateway::http::HttpUpstreams;
 use crate::gateway::list_filter::{self, ListFilter};
 use crate::gateway::open_streams::{Admitted, Listens, OpenStreams, Over};
 use crate::gateway::stdio::StdioServers;
+use crate::gateway::told::{self, Calls};
 use crate::gateway::{challenge, cors, error, post, verify};
 use crate::mcp::{Asker, BuiltinServer, Era, Posted, RpcError, Unfit};
 use crate::wire::host_check::{HostPolicy, OriginPolicy};
@@ -129,6 +130,7 @@ impl Gateway {
             Ok(asker) => asker,
             Err(refusal) => {
                 refusal.log(&server);
+                told::refused(&self.app, &server, &refusal, &parts.headers);
                 return challenge::answer(&server, &refusal, parts.uri.query());
             }
         };
@@ -184,12 +186,16 @@ impl Gateway {
             Ok(passed) => passed,
             Err(answer) => return answer,
         };
+        let calls = Calls::of(&self.app, &posted);
         if matches!(asker.server.kind, ServerKind::Builtin) {
-            return self.builtin.answer(asker, &posted).await;
+            let response = self.builtin.answer(asker, &posted).await;
+            calls.tell(&self.app, asker, &response);
+            return response;
         }
         let listens = matches!(&posted, Posted::One(said) if said.method() == Some("subscriptions/listen"));
         drop(posted);
-        let mut response = self.pass_on(asker, Call::new(Method::POST, headers, bytes, passed)).await;
+        let response = self.pass_on(asker, Call::new(Method::POST, headers, bytes, passed)).await;
+        let mut response = calls.follow(&self.app, asker, response);
         if listens {
             response.extensions_mut().insert(Listens);
         }

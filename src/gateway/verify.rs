@@ -20,7 +20,7 @@ use crate::access::{GuardedServer, Operation, Permission, ServerKind, decide};
 use crate::gateway::admit::{Refusal, admit};
 use crate::gateway::http::identity;
 use crate::gateway::router::Gateway;
-use crate::gateway::{challenge, cors, error};
+use crate::gateway::{challenge, cors, error, told};
 use crate::mcp::Asker;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -52,6 +52,7 @@ impl Gateway {
         let mut response = match self.admit_whole(&server, parts) {
             Err(refusal) => {
                 refusal.log(&server);
+                told::refused(&self.app, &server, &refusal, &parts.headers);
                 refused(&server, &refusal)
             }
             Ok(_) if let Some(foreign) = foreign => error::foreign_origin(foreign).into_response(),

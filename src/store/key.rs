@@ -4,7 +4,8 @@
 //! Bytes that a key did not write are refused.
 
 use crate::clock::Timestamp;
-use crate::id::{GrantId, InstanceId, InvitationId, KeyId, SessionId, TokenId, UserId};
+use crate::event::Facet;
+use crate::id::{EventId, GrantId, InstanceId, InvitationId, KeyId, SessionId, TokenId, UserId};
 use crate::oauth::registration::MetadataDigest;
 use crate::secret::TokenDigest;
 
@@ -80,7 +81,9 @@ macro_rules! keys_of_bytes {
     )*};
 }
 
-keys_of_bytes! { UserId GrantId KeyId TokenId SessionId InvitationId InstanceId TokenDigest MetadataDigest }
+keys_of_bytes! {
+    UserId GrantId KeyId TokenId SessionId InvitationId InstanceId EventId Facet TokenDigest MetadataDigest
+}
 
 /// The key of a table with one row.
 impl Key for () {

@@ -14,7 +14,8 @@ use crate::account::session::Session;
 use crate::account::usage::LastUse;
 use crate::account::user::User;
 use crate::clock::Timestamp;
-use crate::id::{GrantId, InstanceId, InvitationId, KeyId, SessionId, TokenId, UserId};
+use crate::event::{DayCounts, Event, Facet, ServerDays};
+use crate::id::{EventId, GrantId, InstanceId, InvitationId, KeyId, SessionId, TokenId, UserId};
 use crate::keys::SigningKey;
 use crate::oauth::authorization_code::AuthorizationCode;
 use crate::oauth::client::Client;
@@ -100,6 +101,17 @@ pub const REVOCATIONS: Table<u64, RevocationEntry> = Table::new("revocations");
 /// The place of the newest revocation; places are never used again.
 pub const LAST_REVOCATION: Table<(), u64> = Table::new("last_revocation");
 
+/// The audit log, by time.
+pub const EVENTS: Table<EventId, Event> = Table::new("events");
+/// Under what each line of it is found.
+pub const EVENTS_BY: Table<(Facet, EventId), ()> = Table::new("events_by");
+/// Requests with each personal token, day by day.
+pub const TOKEN_DAYS: Table<TokenId, DayCounts> = Table::new("token_days");
+/// Requests under each grant, day by day.
+pub const GRANT_DAYS: Table<GrantId, DayCounts> = Table::new("grant_days");
+/// Calls at each server, by its name, day by day.
+pub const SERVER_DAYS: Table<String, ServerDays> = Table::new("server_days");
+
 /// What this installation is.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Meta {
@@ -152,4 +164,4 @@ macro_rules! first_version {
     )*};
 }
 
-first_version! { Group Invitation PasswordReset Session PersonalToken LastUse Client Grant AuthorizationCode RefreshToken SigningKey RevocationEntry SealedUpstreamKey StoredServer }
+first_version! { Group Invitation PasswordReset Session PersonalToken LastUse Client Grant AuthorizationCode RefreshToken SigningKey RevocationEntry SealedUpstreamKey StoredServer Event DayCounts ServerDays }

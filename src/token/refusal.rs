@@ -43,7 +43,7 @@ pub enum TokenRefusal {
 }
 
 /// What ended a token before its time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum RevokedBy {
     /// It was revoked itself.
     Token,

@@ -95,6 +95,15 @@ impl Verifier {
         expires_at + self.leeway
     }
 
+    /// What a token says that was refused although we signed it: for telling its owner, never for letting anybody in.
+    /// Nothing for one that was not seen with a good signature lately, or whose key others may have.
+    pub fn recall(&self, presented: &str, ring: &KeyRing, now: Timestamp) -> Option<Claims> {
+        jws::recognise(presented).ok()?;
+        let signed = self.cache.get(&TokenDigest::of(presented))?;
+        ring.verification_key(signed.key, now).ok()?;
+        Some(signed.claims.clone())
+    }
+
     /// What does not change about a token: form, signature, claims and issuer.
     fn check_signature(
         &self,

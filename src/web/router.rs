@@ -4,8 +4,8 @@
 
 use crate::web::assets;
 use crate::web::dashboard::{
-    clients, connections, groups, home, invitations, personal_tokens, security, servers, signing_keys, upstream_key,
-    users,
+    clients, connections, events, groups, home, invitations, personal_tokens, security, servers, signing_keys,
+    upstream_key, users,
 };
 use crate::web::error::ErrorView;
 use crate::web::oauth::{self, authorize, introspect, metadata, register, revoke, token};
@@ -87,6 +87,9 @@ pub fn router(state: WebState, hosts: HostPolicy) -> Router {
         .route(paths::SIGNING_KEY_CONDEMN, get(signing_keys::get_condemn).post(signing_keys::post_condemn))
         .route(paths::UPSTREAM_KEY, get(upstream_key::get).post(upstream_key::post))
         .route(paths::UPSTREAM_KEY_REMOVE, get(upstream_key::get_remove).post(upstream_key::post_remove))
+        .route(paths::ACTIVITY, get(events::get_activity))
+        .route(paths::EVENTS, get(events::get_events))
+        .route(paths::EVENTS_EXPORT, get(events::get_export))
         .route(paths::ASSETS, get(assets::show))
         .fallback(|| async { ErrorView::not_found() })
         .method_not_allowed_fallback(|| async { ErrorView::method_not_allowed() })

@@ -5,6 +5,7 @@
 use crate::web::connect::ConnectView;
 use crate::web::dashboard::clients::*;
 use crate::web::dashboard::connections::*;
+use crate::web::dashboard::events::{ActivityView, EventsView};
 use crate::web::dashboard::groups::*;
 use crate::web::dashboard::home::HomeView;
 use crate::web::dashboard::invitations::{
@@ -22,11 +23,16 @@ use crate::web::sign_in::{InvitationView, LoginProblem, LoginView, LogoutView, R
 use askama::Template;
 use std::collections::{BTreeMap, BTreeSet};
 
+macro_rules! rendered {
+    ($($name:literal: $view:expr,)*) => { vec![$(($name, $view.render().expect($name))),*] };
+}
+
 /// Every page in each of its states: a name and the HTML.
 fn samples() -> Vec<(&'static str, String)> {
-    macro_rules! rendered {
-        ($($name:literal: $view:expr,)*) => { vec![$(($name, $view.render().expect($name))),*] };
-    }
+    [samples_for_everybody(), samples_for_admins()].concat()
+}
+
+fn samples_for_everybody() -> Vec<(&'static str, String)> {
     let slow = LoginProblem::SlowedDown { seconds: 8 };
     rendered! {
         "login": LoginView::sample(),
@@ -61,6 +67,11 @@ fn samples() -> Vec<(&'static str, String)> {
         "connections-empty": ConnectionsView::sample_empty(),
         "connection-revoke": ConnectionRevokeView::sample(),
         "connections-revoke-all": ConnectionsRevokeAllView::sample(),
+    }
+}
+
+fn samples_for_admins() -> Vec<(&'static str, String)> {
+    rendered! {
         "signing-keys": SigningKeysView::sample(),
         "signing-keys-fresh": SigningKeysView::sample_fresh(),
         "signing-key-condemn": CondemnKeyView::sample(),
@@ -109,6 +120,10 @@ fn samples() -> Vec<(&'static str, String)> {
         "server-new-tested": ServerFormView::sample_tested(),
         "server-edit": ServerFormView::sample_edit(),
         "server-remove": ServerRemoveView::sample(),
+        "activity": ActivityView::sample(),
+        "activity-empty": ActivityView::sample_empty(),
+        "events": EventsView::sample(),
+        "events-filtered": EventsView::sample_filtered(),
         "security": SecurityView::sample(),
         "security-refused": SecurityView::sample_refused(),
         "own-key": UpstreamKeyView::sample(),
@@ -247,6 +262,11 @@ fn every_form_posts_with_a_token_to_a_path_of_ours() {
         while let Some((start, form)) = forms.next() {
             let end = forms.peek().map_or(elements.len(), |(next, _)| *next);
             assert!(form.get("action").unwrap().starts_with('/'));
+            // A form that only asks changes nothing.
+            if form.get("method") == Some("get") {
+                continue;
+            }
+            assert_eq!(form.get("method"), Some("post"));
             let tokens = elements[start..end].iter().filter(|element| element.get("name") == Some("form_token"));
             let tokens = tokens.filter(|token| token.get("value") != Some("")).count();
             // What only looks for something changes nothing, and its address carries no token.

@@ -80,6 +80,20 @@ impl fmt::Display for Minute {
 /// Holds nothing that anybody typed.
 impl HtmlSafe for Minute {}
 
+/// The first moment in UTC of a day as forms write it: "2026-11-23".
+pub fn day_begins(text: &str) -> Option<Timestamp> {
+    let day: jiff::civil::Date = text.parse().ok().filter(|_| text.len() == 10)?;
+    let seconds = day.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_second();
+    u64::try_from(seconds).ok().map(Timestamp::from_unix_seconds)
+}
+
+/// A moment for programs, in UTC and to the millisecond: "2026-11-23T08:47:28.123Z" (RFC 3339).
+pub fn exact(at: Timestamp) -> String {
+    let millis = i64::try_from(at.unix_millis()).unwrap_or(i64::MAX);
+    let at = jiff::Timestamp::from_millisecond(millis).unwrap_or(jiff::Timestamp::MAX);
+    at.strftime("%FT%T.%3fZ").to_string()
+}
+
 /// A length of time in its largest unit, rounded to the nearest: "7 days" for a minute less.
 fn nearest_span(seconds: u64) -> String {
     let nearest = |unit: u64| (seconds + unit / 2) / unit;

@@ -5,6 +5,7 @@
 //! tens of milliseconds of a core. Threads and memory are the process's, so the pools are too. An operation that has
 //! begun is never cut off: what it committed, it committed.
 
+use crate::app::origin;
 use crate::wire::request_context;
 use axum::http::{HeaderValue, StatusCode, header::RETRY_AFTER};
 use axum::response::{IntoResponse, Response};
@@ -114,10 +115,12 @@ where
 {
     let app = Arc::clone(app);
     let request = request_context::current();
+    let origin = request.as_ref().map(|request| request.origin()).unwrap_or_default();
     // The place travels with the work: a caller who goes away does not free it early.
     let work = move || {
         let _place = place;
         let _entered = request_context::enter(request);
+        let _behalf = origin::enter(origin);
         operation(&app)
     };
     match tokio::task::spawn_blocking(work).await {

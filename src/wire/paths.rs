@@ -133,6 +133,12 @@ pub const CLIENT_NEW: &str = "/dashboard/clients/new";
 pub const CLIENT_PIN: &str = "/dashboard/clients/pin";
 /// Remove one; which one says `?client_id=`, since an id may be a URL.
 pub const CLIENT_REMOVE: &str = "/dashboard/clients/remove";
+/// What one did oneself.
+pub const ACTIVITY: &str = "/dashboard/activity";
+/// What anybody did (admin).
+pub const EVENTS: &str = "/dashboard/events";
+/// The same as JSON lines.
+pub const EVENTS_EXPORT: &str = "/dashboard/events.jsonl";
 /// Password and sessions.
 pub const SECURITY: &str = "/dashboard/security";
 /// Change the password.

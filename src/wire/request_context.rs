@@ -3,11 +3,12 @@
 //! A span of `tracing` would do the same, but it writes its fields down for every request, logged or not, and that
 //! costs as much as answering. This costs a reference count.
 
-use crate::id::RequestId;
+use crate::app::origin::Origin;
+use crate::id::{RequestId, UserId};
 use axum::http::{Method, Uri};
 use std::cell::RefCell;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Longest path that the log shows, in bytes.
 const MAX_LOGGED_PATH: usize = 200;
@@ -22,18 +23,34 @@ pub struct RequestContext {
     /// Where it comes from.
     pub address: IpAddr,
     uri: Uri,
+    user: OnceLock<UserId>,
 }
 
 impl RequestContext {
     /// The context of a request.
     pub const fn new(id: RequestId, method: Method, uri: Uri, address: IpAddr) -> Self {
-        Self { id, method, address, uri }
+        Self { id, method, address, uri, user: OnceLock::new() }
     }
 
     /// Its path, shortened. Never the query: authorization codes and set-up secrets travel there.
     pub fn path(&self) -> &str {
         let path = self.uri.path();
         path.get(..MAX_LOGGED_PATH).unwrap_or(path)
+    }
+
+    /// On whose behalf an operation of this request is done.
+    pub fn origin(&self) -> Origin {
+        Origin::Request {
+            address: Some(self.address).filter(|address| !address.is_unspecified()),
+            user: self.user.get().copied(),
+        }
+    }
+}
+
+/// The request that this thread works on is this user's: their session or token was checked. The first one counts.
+pub fn is_of(user: UserId) {
+    if let Some(context) = current() {
+        let _ = context.user.set(user);
     }
 }
 
@@ -77,6 +94,11 @@ mod tests {
         assert!(current().is_none());
         let outer = enter(Some(context("/outer?code=secret")));
         assert_eq!(current().unwrap().path(), "/outer");
+        assert_eq!(current().unwrap().origin(), Origin::Request { address: None, user: None });
+        is_of(UserId::from_bytes([7; 16]));
+        is_of(UserId::from_bytes([8; 16]));
+        let user = Some(UserId::from_bytes([7; 16]));
+        assert_eq!(current().unwrap().origin(), Origin::Request { address: None, user });
         let inner = enter(Some(context("/inner")));
         assert_eq!(current().unwrap().path(), "/inner");
         drop(inner);

@@ -3,13 +3,14 @@
 //! Absolute figures belong to the machine; ratios carry over. What is compared is measured in turn, in rounds, and the
 //! median counts. CPU is user + system time of the server's process, so other work on the machine disturbs it little. Nothing
 //! here fails for being slow: the table says `misses`, a person decides. `cargo bench -- tokens` measures one part alone;
-//! the parts are `start`, `tokens`, `requests`, `forward`, `streams` and `stdio`. `KEYWARD_BENCH_REQUESTS` sets the requests of a round.
+//! the parts are `start`, `tokens`, `requests`, `forward`, `streams`, `stdio` and `dashboard`. `KEYWARD_BENCH_REQUESTS` sets the requests of a round.
 
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot go on is none")]
 #![expect(clippy::print_stdout, reason = "the table is the point")]
 #![expect(clippy::disallowed_methods, reason = "it measures time")]
 
 mod admission;
+mod dashboard;
 mod floor;
 mod forward;
 mod load;
@@ -45,6 +46,7 @@ fn main() {
         ("forward", forward),
         ("streams", streams),
         ("stdio", stdio),
+        ("dashboard", dashboard),
     ];
     for (name, measure) in parts {
         if chosen.is_empty() || chosen.iter().any(|word| word == name) {
@@ -210,6 +212,18 @@ fn stdio() {
     if peers.len() < 2 {
         println!("  npm's mcp-proxy and supergateway: not measured; npm ci --prefix tests/bench/peers installs them");
     }
+}
+
+fn dashboard() {
+    let mut log = dashboard::Log::empty();
+    log.fill(10_000);
+    let few = log.measure();
+    log.fill(1_000_000);
+    for ((name, before), (_, after)) in few.into_iter().zip(log.measure()) {
+        note(&format!("the log, 10,000 lines: {name}, ms"), millis(before));
+        row("  1,000,000 lines", "< 20", millis(after), millis(after) < 20.0);
+    }
+    note("  1,000,000 lines, all of them as an export reads them, s", log.export().as_secs_f64());
 }
 
 fn row(what: &str, wanted: &str, measured: f64, meets: bool) {

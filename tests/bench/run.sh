@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The table of what was measured beside what is wanted, of a release build (Linux; some minutes with the build).
-# With arguments only those parts: start, tokens, requests, forward, streams, stdio. The peers of stdio come from npm:
+# With arguments only those parts: start, tokens, requests, forward, streams, stdio, dashboard. The peers of stdio come from npm:
 # npm ci --prefix tests/bench/peers
 set -euo pipefail
 cd "$(dirname "$0")/../.."

@@ -13,6 +13,7 @@ mod client_keys;
 mod commands;
 mod control;
 mod dashboard;
+mod events;
 mod forward_auth;
 mod gateway;
 mod invitations;

@@ -214,6 +214,7 @@ async fn a_client_lists_servers_and_tokens_but_never_a_token_itself() {
     let (laptop, token) = appliance.personal_token("Laptop");
     appliance.advance(days(1));
     let (desk, _) = appliance.personal_token("Desk");
+    appliance.advance(std::time::Duration::from_millis(1));
     let (old, _) = appliance.personal_token("Old");
     appliance.app.revoke_personal_token(appliance.admin.id, old).unwrap();
     let client = Client::new(&appliance, &token, "2025-11-25");

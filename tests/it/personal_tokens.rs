@@ -4,7 +4,7 @@ use crate::support::{Appliance, Browser, call};
 use keyward::account::personal_token::TokenState;
 use keyward::app::error::OperationError;
 use keyward::app::personal_tokens::{Made, NewPersonalToken};
-use keyward::clock::{Clock, days, hours};
+use keyward::clock::{Clock, days, hours, minutes};
 use keyward::entropy::OsEntropy;
 use keyward::id::TokenId;
 use keyward::oauth::scope::ScopeSet;
@@ -64,7 +64,9 @@ async fn names_are_one_owners_and_unique_while_their_tokens_live() {
     let again = appliance.app.create_personal_token(owner, &new(&appliance, "LAPTOP"));
     assert!(matches!(again, Err(OperationError::NameTaken(_))));
     appliance.app.revoke_personal_token(owner, id).unwrap();
+    appliance.advance(minutes(1));
     let (second, _) = appliance.personal_token("Laptop");
+    appliance.advance(minutes(1));
     let (third, _) = appliance.personal_token("Phone");
     assert!(appliance.app.rename_personal_token(owner, third, "laptop").is_err());
     appliance.app.rename_personal_token(owner, second, "Desk").unwrap();

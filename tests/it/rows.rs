@@ -286,6 +286,18 @@ const ROWS: &[(&str, &[&str])] = &[
     ("other sessions outlived a new password", &["a_new_password_ends_the_other_sessions_and_renews_this_one"]),
     ("a member reached the pages of admins", &["pages_for_admins_are_for_admins"]),
     ("anybody could become the first admin", &["the_first_admin_is_made_once_and_only_with_the_secret"]),
+    // The log
+    (
+        "nobody could say who called which tool, when and how it ended",
+        &["each_kind_of_act_leaves_exactly_its_line", "a_stop_writes_the_calls_that_wait"],
+    ),
+    ("arguments and tokens stood in the log", &["no_line_has_a_secret_or_an_argument"]),
+    ("an act was done and its line lost", &["a_revocation_that_was_answered_has_its_line_after_kill_9"]),
+    ("OAuth completes, then nothing, and the owner cannot see why", &["a_token_for_another_server_is_told_which"]),
+    (
+        "a stranger wrote into somebody's page or filled the disk",
+        &["the_owner_of_a_token_reads_why_it_was_refused", "strangers_do_not_fill_the_log"],
+    ),
     // Network
     (
         "a metadata URL led to inside addresses, through 6to4 and NAT64 too",

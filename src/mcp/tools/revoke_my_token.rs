@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::id::{TokenId, UserId};
 use crate::mcp::tools::arguments;
 use crate::mcp::tools::{Call, ToolError, to_json};
-use crate::wire::blocking;
+use crate::wire::{blocking, request_context};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -79,6 +79,7 @@ pub(super) async fn call(call: Call<'_>) -> Result<String, ToolError> {
     };
     let claims = call.asker.token.claims();
     let owner = claims.user;
+    request_context::is_of(owner);
     let revoked = blocking::run(call.app, move |app| revoke(app, owner, &which, &confirm_name)).await??;
     let was_in_use = revoked.id == claims.id;
     Ok(to_json(&Content { id: revoked.id, name: revoked.name.as_str(), state: "revoked", was_in_use }))

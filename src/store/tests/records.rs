@@ -12,6 +12,9 @@ use crate::account::session::Session;
 use crate::account::usage::LastUse;
 use crate::account::user::{Role, User, Username};
 use crate::clock::{Timestamp, days, minutes};
+use crate::event::{
+    Actor, CallFacts, CallOutcome, DayCounts, Event, EventKind, Named, RefusedBecause, ServerDays, day_of,
+};
 use crate::id::{GrantId, InvitationId, KeyId, RegisteredClientId, SessionId, TokenId, UserId};
 use crate::keys::{KeyState, SigningKey};
 use crate::oauth::authorization_code::AuthorizationCode;
@@ -83,6 +86,9 @@ fn the_bytes_of_every_record_are_frozen() {
     golden.compare("RevocationEntry", &revocations());
     golden.compare("SealedUpstreamKey", &[SealedUpstreamKey::sample("v4.local.sealed", "https://files.example", NOW)]);
     golden.compare("StoredServer", &StoredServer::samples());
+    golden.compare("Event", &events());
+    golden.compare("DayCounts", &[day_counts()]);
+    golden.compare("ServerDays", &[ServerDays { calls: day_counts(), ..ServerDays::default() }]);
     assert_eq!(golden.missing, "", "add these lines to golden_records.txt");
 
     let tables = include_str!("../tables.rs");
@@ -99,6 +105,33 @@ fn the_bytes_of_later_versions_are_frozen_and_those_before_open() {
     assert_eq!(opened::<User>("User"), [first, second]);
     golden.compare("User/2", &[member, disabled]);
     assert_eq!(golden.missing, "", "add these lines to golden_records.txt");
+}
+
+fn day_counts() -> DayCounts {
+    let mut days = DayCounts::default();
+    days.add(day_of(NOW), 5);
+    days.add(day_of(NOW) + 2, 300);
+    days
+}
+
+fn events() -> [Event; 5] {
+    let ada = Named::new(USER, "ada");
+    let address = Some("203.0.113.9".parse().unwrap());
+    let made = Event::of(EventKind::TokenMade).about(USER).token(TOKEN, "Büro").from(address);
+    let made = Event { by: Actor::User(ada.clone()), ..made };
+    let failed = Event::of(EventKind::SignInFailed).times(47).from(address);
+    let condemned = Event::of(EventKind::KeyCondemned).key(KEY).note("leaked");
+    let facts = CallFacts { tool: "write_file".to_owned(), outcome: CallOutcome::Failed(502), millis: 41 };
+    let called = Event { by: Actor::User(ada.clone()), call: Some(facts), ..Event::of(EventKind::Called) };
+    let because = RefusedBecause::wrong_server(["https://h/mcp/notes"].into_iter(), "https://h/mcp/files");
+    let refused = Event { user: Some(ada), refused: Some(because), ..Event::of(EventKind::Refused) };
+    [
+        made,
+        Event { session: Some(SessionId::from_bytes([5; 16])), ..failed },
+        Event { by: Actor::CommandLine, ..condemned },
+        called.client("cli_08104067208104067208104067208", "App").server("files").grant(GRANT),
+        refused.server("files"),
+    ]
 }
 
 fn users() -> [User; 2] {

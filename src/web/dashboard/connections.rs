@@ -4,6 +4,7 @@ use crate::app::App;
 use crate::app::connections::Connection;
 use crate::app::error::OperationError;
 use crate::id::GrantId;
+use crate::web::chart::Chart;
 use crate::web::dashboard::{Frame, LastUsed, Vouched, server_title};
 use crate::web::extract::{Confirmed, CsrfForm, PathId, SignedIn};
 use crate::web::notice::{Done, Notice};
@@ -47,6 +48,8 @@ pub struct ConnectionRow {
     pub created: When,
     /// The latest use; none if it was never used.
     pub last_used: Option<LastUsed>,
+    /// Requests of the last days; none if it was never used.
+    pub requests: Option<Chart>,
 }
 
 /// `GET /dashboard/connections/{id}/revoke`. Posts `form_token` to the same path.
@@ -128,6 +131,7 @@ pub async fn post_revoke_all(
 impl ConnectionRow {
     pub(super) fn of(app: &App, Connection { grant, last_use }: Connection) -> Result<Self, OperationError> {
         let (now, client) = (app.now(), app.client(&grant.client)?);
+        let days = if last_use.is_some() { Some(app.grant_days(grant.id)?) } else { None };
         Ok(Self {
             id: grant.id,
             client_name: grant.client_name,
@@ -137,6 +141,7 @@ impl ConnectionRow {
             scopes: in_words(&grant.scopes),
             created: When::new(grant.created_at, now),
             last_used: last_use.map(|last_use| LastUsed::new(last_use, now)),
+            requests: days.map(|days| Chart::new(&days, "request", "requests")),
         })
     }
 }
@@ -153,6 +158,7 @@ impl ConnectionRow {
             scopes: "everything that you may do, stay connected".to_owned(),
             created: When::sample(-86_400 * 9),
             last_used: Some(LastUsed::sample()),
+            requests: Some(Chart::sample("request", "requests")),
         }
     }
 }
@@ -171,6 +177,7 @@ impl ConnectionsView {
             ConnectionRow::sample("Claude Code", Vouched::ByHost("claude.ai".to_owned()), "localhost"),
             ConnectionRow {
                 last_used: None,
+                requests: None,
                 ..ConnectionRow::sample("<i>Cursor</i>", Vouched::Nobody, "www.cursor.com")
             },
             ConnectionRow::sample("Team portal", Vouched::ByAdmin, "portal.example.org"),

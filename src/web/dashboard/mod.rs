@@ -11,6 +11,7 @@ pub mod invitations;
 pub mod clients;
 pub mod security;
 pub mod upstream_key;
+pub mod events;
 
 use crate::access::ServerDirectory;
 use crate::account::usage::LastUse;

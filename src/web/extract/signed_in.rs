@@ -11,6 +11,7 @@ use crate::web::error::ErrorView;
 use crate::web::operate::operate;
 use crate::web::respond::to_login;
 use crate::web::state::WebState;
+use crate::wire::request_context;
 use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
@@ -38,6 +39,9 @@ impl SignedIn {
     async fn find(parts: &Parts, state: &WebState) -> Result<Option<Self>, Response> {
         let Some(id) = session_id(parts, state) else { return Ok(None) };
         let found = operate(state, move |app| app.session(id)).await?;
+        if let Some((_, user)) = &found {
+            request_context::is_of(user.id);
+        }
         Ok(found.map(|(session, user)| Self { session, user }))
     }
 }

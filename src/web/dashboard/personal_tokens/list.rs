@@ -1,6 +1,7 @@
 //! `/dashboard/api-keys`: the person's tokens, ended ones included.
 
 use super::{TokenRow, TokenState};
+use crate::web::chart::Chart;
 use crate::web::dashboard::Frame;
 use crate::web::extract::SignedIn;
 use crate::web::notice::Done;
@@ -25,12 +26,17 @@ pub struct TokenListView {
 /// The list.
 pub async fn get(State(state): State<WebState>, signed_in: SignedIn, notice: Done) -> Result<Response, Response> {
     let user = signed_in.user.id;
-    let entries = operate(&state, move |app| app.personal_tokens(user)).await?;
-    let (servers, now) = (state.app.live().servers(), state.app.now());
-    let view = TokenListView {
-        frame: Frame::new(&state, &signed_in, notice),
-        tokens: entries.into_iter().map(|entry| TokenRow::of(entry, &servers, now)).collect(),
-    };
+    let tokens = operate(&state, move |app| {
+        let (servers, now) = (app.live().servers(), app.now());
+        let rows = app.personal_tokens(user)?.into_iter().map(|entry| {
+            let (id, is_used) = (entry.token.id, entry.last_use.is_some());
+            let days = if is_used { Some(app.token_days(id)?) } else { None };
+            let requests = days.map(|days| Chart::new(&days, "request", "requests"));
+            Ok(TokenRow { requests, ..TokenRow::of(entry, &servers, now) })
+        });
+        rows.collect()
+    });
+    let view = TokenListView { frame: Frame::new(&state, &signed_in, notice), tokens: tokens.await? };
     Ok(Page::new(view).into_response())
 }
 
@@ -38,7 +44,11 @@ pub async fn get(State(state): State<WebState>, signed_in: SignedIn, notice: Don
 impl TokenListView {
     pub(crate) fn sample() -> Self {
         let tokens = vec![
-            TokenRow { last_used: None, ..TokenRow::sample("Claude Code on the laptop", 364, TokenState::Active) },
+            TokenRow {
+                last_used: None,
+                requests: None,
+                ..TokenRow::sample("Claude Code on the laptop", 364, TokenState::Active)
+            },
             TokenRow {
                 reach: "Notes, Files".to_owned(),
                 allows: "notes:write, reading".to_owned(),

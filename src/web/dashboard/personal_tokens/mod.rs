@@ -18,6 +18,7 @@ use crate::access::ServerDirectory;
 use crate::account::personal_token::{self, PersonalToken, PersonalTokenEntry, Reach};
 use crate::clock::{Timestamp, days};
 use crate::id::TokenId;
+use crate::web::chart::Chart;
 use crate::web::dashboard::{LastUsed, server_title};
 use crate::web::scopes::in_words;
 use crate::web::when::When;
@@ -43,6 +44,8 @@ pub struct TokenRow {
     pub expires: When,
     /// The latest use; none if it was never used.
     pub last_used: Option<LastUsed>,
+    /// Requests of the last days; none where it was never used or that is not asked.
+    pub requests: Option<Chart>,
     /// Whether it works.
     pub state: TokenState,
 }
@@ -85,6 +88,7 @@ impl TokenRow {
             created: When::new(token.created_at, now),
             expires: When::new(token.expires_at, now),
             last_used: entry.last_use.map(|last_use| LastUsed::new(last_use, now)),
+            requests: None,
             state: TokenState::of(&token, now),
             name: token.name.to_string(),
         }
@@ -126,6 +130,7 @@ impl TokenRow {
             created: When::sample(-86_400 * 40),
             expires: When::sample(86_400 * expires_in_days + 60),
             last_used: Some(LastUsed::sample()),
+            requests: Some(Chart::sample("request", "requests")),
             state,
         }
     }

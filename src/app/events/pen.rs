@@ -1,0 +1,105 @@
+//! How does an operation write a line in its own transaction? With a [`Pen`], taken before the transaction begins.
+//!
+//! The pen knows the time and on whose behalf the operation is done; names of users are looked up in the transaction, so
+//! they are those of the moment.
+
+use crate::app::App;
+use crate::app::origin::{self, Origin};
+use crate::app::users::By;
+use crate::clock::Timestamp;
+use crate::entropy::{Entropy, random_bytes};
+use crate::event::{Actor, Event, Named};
+use crate::id::{EventId, UserId};
+use crate::store::tables::{EVENTS, EVENTS_BY, USERS};
+use crate::store::{Reads, StoreError, WriteTx};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// Gives out the ids of lines: by time, and of one moment in the order of their writing.
+#[derive(Debug)]
+pub(in crate::app) struct EventIds {
+    tail: [u8; 6],
+    next: AtomicU32,
+}
+
+impl EventIds {
+    pub(in crate::app) fn new(entropy: &dyn Entropy) -> Self {
+        Self { tail: random_bytes(entropy), next: AtomicU32::new(0) }
+    }
+
+    pub(super) fn next(&self, at: Timestamp) -> EventId {
+        let mut id = [0; 16];
+        id[..6].copy_from_slice(&at.unix_millis().to_be_bytes()[2..]);
+        id[6..10].copy_from_slice(&self.next.fetch_add(1, Ordering::Relaxed).to_be_bytes());
+        id[10..].copy_from_slice(&self.tail);
+        EventId::from_bytes(id)
+    }
+}
+
+/// Writes the lines of one operation.
+#[derive(Debug, Clone)]
+pub(in crate::app) struct Pen {
+    at: Timestamp,
+    origin: Origin,
+    ids: Arc<EventIds>,
+}
+
+impl App {
+    /// A pen for an operation that begins now, on this thread.
+    pub(in crate::app) fn pen(&self) -> Pen {
+        Pen { at: self.now(), origin: origin::current(), ids: Arc::clone(&self.event_ids) }
+    }
+}
+
+impl Pen {
+    /// Writes a line. Who did it is whoever the operation is done for, unless the line says somebody else.
+    pub(in crate::app) fn write(&self, tx: &mut WriteTx, mut event: Event) -> Result<(), StoreError> {
+        if event.by == Actor::Stranger {
+            event.by = match self.origin {
+                Origin::Keyward => Actor::Keyward,
+                Origin::CommandLine => Actor::CommandLine,
+                Origin::Request { user: Some(user), .. } => Actor::User(Named::new(user, "")),
+                Origin::Request { user: None, .. } => Actor::Stranger,
+            };
+        }
+        if let Origin::Request { address, .. } = self.origin {
+            event.address = event.address.or(address);
+        }
+        self.write_as_told(tx, self.at, event)
+    }
+
+    /// Writes a line of what `by` does to an account.
+    pub(in crate::app) fn write_by(&self, tx: &mut WriteTx, by: By, event: Event) -> Result<(), StoreError> {
+        self.write(
+            tx,
+            match by {
+                By::Admin(admin) => event.by(admin),
+                By::CommandLine => Event { by: Actor::CommandLine, ..event },
+            },
+        )
+    }
+
+    /// Writes a line of a moment, by whom it says.
+    pub(super) fn write_as_told(&self, tx: &mut WriteTx, at: Timestamp, mut event: Event) -> Result<(), StoreError> {
+        if let Actor::User(user) = &mut event.by {
+            name(tx, user)?;
+        }
+        if let Some(user) = &mut event.user {
+            name(tx, user)?;
+        }
+        let id = self.ids.next(at);
+        for facet in event.facets() {
+            tx.put(EVENTS_BY, &(facet, id), &())?;
+        }
+        tx.put(EVENTS, &id, &event)
+    }
+}
+
+fn name(tx: &impl Reads, user: &mut Named<UserId>) -> Result<(), StoreError> {
+    if user.name.is_empty()
+        && let Some(known) = tx.get(USERS, &user.id)?
+    {
+        known.name.as_str().clone_into(&mut user.name);
+    }
+    Ok(())
+}

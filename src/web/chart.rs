@@ -1,0 +1,140 @@
+//! How is a count of each of the last days drawn? As bars in an inline SVG, with the same in words for whoever does not see
+//! it. No script and no style of its own: colours come from the style sheet.
+
+use crate::event::DAYS;
+use askama::filters::HtmlSafe;
+use std::fmt::{self, Write as _};
+
+/// Width of a bar and the gap after it, in units of the drawing.
+const BAR: usize = 3;
+const STEP: usize = 4;
+const HEIGHT: u64 = 28;
+
+/// Bars of the last days, ready to print: displays as an `<svg>` element.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chart {
+    words: String,
+    short: String,
+    bars: String,
+    marked: String,
+}
+
+impl Chart {
+    /// Bars of `counts`, the oldest first; `one` and `many` say of what: "request", "requests".
+    pub fn new(counts: &[u32; DAYS], one: &str, many: &str) -> Self {
+        Self::marking(counts, &[0; DAYS], (one, many), "")
+    }
+
+    /// The same, with a part of each bar marked, such as the calls that failed: `marked` says in a word what they are.
+    pub fn marking(counts: &[u32; DAYS], part: &[u32; DAYS], (one, many): (&str, &str), marked: &str) -> Self {
+        let sum = |counts: &[u32; DAYS]| counts.iter().map(|count| u64::from(*count)).sum::<u64>();
+        let most = counts.iter().copied().max().unwrap_or(0);
+        let (all, of_part) = (sum(counts), sum(part));
+        let noun = if all == 1 { one } else { many };
+        let short = if all == 0 {
+            format!("no {many} in {DAYS} days")
+        } else {
+            format!("{} {noun} in {DAYS} days", grouped(all))
+        };
+        let mut words = short.clone();
+        if all > 0 {
+            let back = counts.iter().rev().position(|count| *count == most).unwrap_or(0);
+            let when = match back {
+                0 => "today".to_owned(),
+                1 => "yesterday".to_owned(),
+                days => format!("{days} days ago"),
+            };
+            let _ = write!(words, "; most {when}: {}", grouped(u64::from(most)));
+        }
+        if of_part > 0 {
+            let _ = write!(words, "; {} {marked}", grouped(of_part));
+        }
+        let bars = |counts: &[u32; DAYS]| bars(counts, u64::from(most.max(1)));
+        Self { words, short, bars: bars(counts), marked: bars(part) }
+    }
+
+    /// "1,204 requests in 30 days".
+    pub fn short(&self) -> &str {
+        &self.short
+    }
+}
+
+/// One path for all bars; a day without anything has none, a day with little has a low one.
+fn bars(counts: &[u32; DAYS], most: u64) -> String {
+    let mut path = String::new();
+    for (place, count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
+        let height = (u64::from(*count) * HEIGHT).div_ceil(most).clamp(1, HEIGHT);
+        let _ = write!(path, "M{} {HEIGHT}v-{height}h{BAR}v{height}z", place * STEP);
+    }
+    path
+}
+
+/// 1204 as "1,204".
+pub fn grouped(count: u64) -> String {
+    let digits = count.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+impl fmt::Display for Chart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { words, bars, marked, .. } = self;
+        let width = DAYS * STEP - (STEP - BAR);
+        write!(f, r#"<svg class="chart" viewBox="0 0 {width} {}" role="img" aria-label="{words}">"#, HEIGHT + 1)?;
+        write!(f, r#"<path class="chart-ground" d="M0 {HEIGHT}h{width}v1h-{width}z"/>"#)?;
+        for (class, path) in [("chart-bars", bars), ("chart-marked", marked)] {
+            if !path.is_empty() {
+                write!(f, r#"<path class="{class}" d="{path}"/>"#)?;
+            }
+        }
+        f.write_str("</svg>")
+    }
+}
+
+/// Holds numbers and words of ours only.
+impl HtmlSafe for Chart {}
+
+#[cfg(test)]
+impl Chart {
+    pub(crate) fn sample(one: &str, many: &str) -> Self {
+        let mut counts = [0; DAYS];
+        for (place, count) in counts.iter_mut().enumerate().skip(4) {
+            *count = [12, 40, 0, 7, 93, 61, 3][place % 7] * (1 + u32::try_from(place).unwrap_or(0) / 9);
+        }
+        Self::new(&counts, one, many)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chart_says_in_words_what_it_shows() {
+        let mut counts = [0; DAYS];
+        (counts[3], counts[DAYS - 1]) = (1_200, 4);
+        let chart = Chart::new(&counts, "request", "requests");
+        assert_eq!(chart.words, "1,204 requests in 30 days; most 26 days ago: 1,200");
+        assert_eq!(chart.bars, "M12 28v-28h3v28zM116 28v-1h3v1z");
+        let mut failed = [0; DAYS];
+        failed[3] = 300;
+        let chart = Chart::marking(&counts, &failed, ("call", "calls"), "failed");
+        assert_eq!(chart.words, "1,204 calls in 30 days; most 26 days ago: 1,200; 300 failed");
+        assert_eq!(chart.marked, "M12 28v-7h3v7z");
+        let empty = Chart::new(&[0; DAYS], "request", "requests");
+        assert_eq!((empty.words.as_str(), empty.bars.as_str()), ("no requests in 30 days", ""));
+        assert_eq!(grouped(1_000_000), "1,000,000");
+    }
+
+    #[test]
+    fn the_greatest_counts_fit() {
+        let chart = Chart::new(&[u32::MAX; DAYS], "request", "requests");
+        assert!(chart.to_string().contains("v-28h3v28z"));
+    }
+}
