@@ -43,6 +43,7 @@
 //! | --- | --- |
 //! | [`wire`] | What do the routers share? Paths, limits, request ids, and the one way to run what blocks |
 //! | [`mcp`] | What does the built-in MCP server answer? Whoever gets here has proved who asks |
+//! | [`check`] | Do clients find their way in? Walks it from outside, as they do, and says what is broken |
 //! | [`gateway`] | Who may pass to a guarded server, and what are the others told? Memory only: no lock, no disk |
 //! | [`web`] | What do people and OAuth clients see? A handler is extract, one operation, render |
 //! | [`control`] | What may whoever holds the data directory ask for? One request, one function, server running or not |
@@ -91,6 +92,7 @@ pub mod app;
 // edges
 pub mod wire;
 pub mod mcp;
+pub mod check;
 pub mod gateway;
 pub mod web;
 pub mod control;

@@ -1,5 +1,6 @@
 //! What can be typed? Subcommands; each calls one function of the modules above and turns its error into a sentence.
 
+mod check;
 mod rescue;
 
 use crate::access::ServerKind;
@@ -36,6 +37,8 @@ Examples:
       The first start prints a link: open it to make the first user.
   keyward check-config --config keyward.toml
       Say whether a configuration is good, and which address and URL it means.
+  keyward check https://mcp.example.org/mcp
+      Say whether clients find their way in, and what a proxy or a setting breaks.
   keyward users reset-link ada --data-dir /var/lib/keyward
       Print a link with which ada sets a new password, whether the server runs or not.
 
@@ -71,6 +74,12 @@ enum Command {
     Fixture(FixtureArgs),
     /// Say whether a configuration is good, without serving.
     CheckConfig(ServeArgs),
+    /// Say whether the clients that everybody uses find their way to a server, and what is in their way.
+    ///
+    /// Asks from this machine what Claude, `ChatGPT`, VS Code and Cursor would ask, from the address to the login page and,
+    /// with a token, a call.
+    #[command(after_help = check::HELP)]
+    Check(check::CheckArgs),
     /// Users, whether the server runs or not.
     #[command(after_help = RESCUE_HELP)]
     Users {
@@ -162,7 +171,7 @@ enum Failure {
     /// A running server does not answer.
     #[error(transparent)]
     Ask(#[from] AskError),
-    /// What was asked for is not done; the sentence says why.
+    /// What was asked for is not done, or was found wanting; the sentence says why.
     #[error("{0}")]
     Refused(String),
     /// The data is locked, and whoever has locked it does not listen.
@@ -199,6 +208,7 @@ fn execute(command: Command, variables: Vec<(String, String)>, out: &mut dyn Wri
         Command::Demo(args) => Ok(demo::run(started(args.given(variables))?, out)?),
         Command::Fixture(args) => Ok(fixture::run(started(args.given(variables))?, out)?),
         Command::CheckConfig(args) => Ok(check_config(args.given(variables), out)?),
+        Command::Check(args) => check::run(args, out),
         Command::Users { task, data } => have_done(task, data.given(variables), out),
         Command::Tokens { task, data } => have_done(task, data.given(variables), out),
         Command::Keys { task, data } => have_done(task, data.given(variables), out),

@@ -4,7 +4,7 @@
 
 use crate::web::assets;
 use crate::web::dashboard::{
-    clients, connections, events, groups, home, invitations, personal_tokens, security, servers, signing_keys,
+    check, clients, connections, events, groups, home, invitations, personal_tokens, security, servers, signing_keys,
     upstream_key, users,
 };
 use crate::web::error::ErrorView;
@@ -82,6 +82,7 @@ pub fn router(state: WebState, hosts: HostPolicy) -> Router {
         .route(paths::CLIENT_NEW, get(clients::new::get).post(clients::new::post))
         .route(paths::CLIENT_PIN, get(clients::pin::get).post(clients::pin::post))
         .route(paths::CLIENT_REMOVE, get(clients::remove::get).post(clients::remove::post))
+        .route(paths::CHECK, get(check::get).post(check::post))
         .route(paths::SIGNING_KEYS, get(signing_keys::get))
         .route(paths::SIGNING_KEYS_ROTATE, post(signing_keys::post_rotate))
         .route(paths::SIGNING_KEY_CONDEMN, get(signing_keys::get_condemn).post(signing_keys::post_condemn))

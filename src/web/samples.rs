@@ -3,6 +3,7 @@
 //! With `KEYWARD_SAMPLES=DIR` the pages are also written there, to be looked at in a browser.
 
 use crate::web::connect::ConnectView;
+use crate::web::dashboard::check::CheckView;
 use crate::web::dashboard::clients::*;
 use crate::web::dashboard::connections::*;
 use crate::web::dashboard::events::{ActivityView, EventsView};
@@ -124,6 +125,8 @@ fn samples_for_admins() -> Vec<(&'static str, String)> {
         "activity-empty": ActivityView::sample_empty(),
         "events": EventsView::sample(),
         "events-filtered": EventsView::sample_filtered(),
+        "check": CheckView::sample(),
+        "check-done": CheckView::sample_done(),
         "security": SecurityView::sample(),
         "security-refused": SecurityView::sample_refused(),
         "own-key": UpstreamKeyView::sample(),

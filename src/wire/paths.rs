@@ -139,6 +139,8 @@ pub const ACTIVITY: &str = "/dashboard/activity";
 pub const EVENTS: &str = "/dashboard/events";
 /// The same as JSON lines.
 pub const EVENTS_EXPORT: &str = "/dashboard/events.jsonl";
+/// Whether clients find their way in (admin).
+pub const CHECK: &str = "/dashboard/check";
 /// Password and sessions.
 pub const SECURITY: &str = "/dashboard/security";
 /// Change the password.

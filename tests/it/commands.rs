@@ -249,3 +249,34 @@ fn whoever_holds_the_data_directory_can_rescue_a_stopped_server() {
     assert!(refused(&["users", "reset-password", "nobody"]).contains("no such user"));
     assert!(refused(&["tokens", "revoke", "tok_00000000000000000000000000"]).contains("no such token"));
 }
+
+#[test]
+fn a_check_walks_the_way_of_every_client_and_says_who_cannot_come_here() {
+    let mut fixture = start(&["fixture", "--port", "0"]);
+    let ready: serde_json::Value = serde_json::from_str(&fixture.line("")).unwrap();
+    let url = ready["mcp_url"].as_str().unwrap();
+    let mut check = keyward(&["check", url, "--token-file", "-"]).spawn().unwrap();
+    check.stdin.take().unwrap().write_all(ready["personal_token"].as_str().unwrap().as_bytes()).unwrap();
+    let Output { status, stdout, stderr } = check.wait_with_output().unwrap();
+    let (told, stderr) = (String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap());
+    // Whoever comes from the internet does not get to a loopback address; those on this machine get all the way.
+    assert_eq!(status.code(), Some(1), "{told}");
+    assert_eq!(stderr.trim(), "keyward: something is in the way of: Claude, ChatGPT");
+    let way =
+        |client: &str| told.split_once(&format!("{client}\n")).unwrap().1.split("\n\n").next().unwrap().to_owned();
+    assert!(way("Claude").starts_with("  STOPS    address: the name leads to 127.0.0.1"), "{told}");
+    for client in ["VS Code", "Cursor"] {
+        let way = way(client);
+        let mut steps = way.lines().take(6);
+        assert!(steps.by_ref().all(|line| line.starts_with("  ok ")), "{told}");
+        assert!(way.contains("ok       call: it works: 4 tools"), "{told}");
+    }
+    assert!(way("Cursor").contains("registration: it registers itself"), "{told}");
+
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let gone = format!("http://{nobody}/mcp");
+    assert_eq!(refusal(&["check", &gone]), "something is in the way of: Every client");
+    let Output { status, stderr, .. } = keyward(&["check", "mcp.example.org"]).output().unwrap();
+    assert_eq!(status.code(), Some(2), "clap says what a URL looks like");
+    assert!(String::from_utf8(stderr).unwrap().contains("https://mcp.example.org/mcp"));
+}

@@ -431,3 +431,17 @@ async fn what_is_not_there_is_not_found() {
         browser.send(&appliance, &path, &form, &[]).await.expect(404);
     }
 }
+
+#[tokio::test]
+async fn a_check_from_the_dashboard_says_what_is_in_the_way_and_asks_nobody_else() {
+    let appliance = Appliance::new();
+    let mut browser = Browser::signed_in(&appliance).await;
+    let page = browser.get(&appliance, "/dashboard/check").await.expect(200);
+    assert!(page.body.contains("Claude, ChatGPT, VS Code and Cursor") && !page.body.contains("in the way"));
+    let form = Browser::form(&page, "/dashboard/check");
+    // Nobody listens where this appliance believes to be.
+    let done = browser.send(&appliance, "/dashboard/check", &form, &[("server", "keyward")]).await.expect(200);
+    assert!(done.body.contains("Something is in the way") && done.body.contains("no connection"), "{}", done.body);
+    let elsewhere = [("server", "https://evil.example/mcp")];
+    browser.send(&appliance, "/dashboard/check", &form, &elsewhere).await.expect(400);
+}

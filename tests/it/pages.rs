@@ -143,6 +143,7 @@ async fn no_form_is_taken_from_another_site_another_browser_or_without_its_token
     let names: BTreeSet<&str> = paths.iter().map(|(name, _)| name.as_str()).collect();
     let expected = [
         "AUTHORIZE",
+        "CHECK",
         "CLIENT_NEW",
         "CLIENT_PIN",
         "CLIENT_REMOVE",
@@ -288,7 +289,7 @@ async fn pages_for_admins_are_for_admins() {
     let form = Browser::form(&page, "/logout");
     let before = everything(&appliance);
     let mut count = 0;
-    let of_admins = ["clients", "events", "groups", "invitations", "signing-keys", "users"];
+    let of_admins = ["check", "clients", "events", "groups", "invitations", "signing-keys", "users"];
     for (name, path) in all_paths(&appliance) {
         let kept_by_admins = name.starts_with("SERVER_");
         if kept_by_admins || of_admins.iter().any(|part| path.starts_with(&format!("/dashboard/{part}"))) {
@@ -299,7 +300,7 @@ async fn pages_for_admins_are_for_admins() {
             assert!(matches!(sent.status.as_u16(), 403 | 405), "{name}: {}", sent.status);
         }
     }
-    assert_eq!(count, 31);
+    assert_eq!(count, 32);
     assert_eq!(everything(&appliance), before);
 }
 

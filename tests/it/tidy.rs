@@ -21,10 +21,10 @@ enum Home {
 
 use Home::{Anywhere, In};
 
-const EDGES_WITH_HTTP: Home = In(&["wire", "mcp", "gateway", "web", "config", "serve"]);
+const EDGES_WITH_HTTP: Home = In(&["wire", "mcp", "check", "gateway", "web", "config", "serve"]);
 
 /// Every dependency and its home.
-const HOMES: [(&str, Home); 39] = [
+const HOMES: [(&str, Home); 40] = [
     // ground
     ("getrandom", In(&["entropy"])),
     ("hmac", In(&["secret"])),
@@ -42,7 +42,7 @@ const HOMES: [(&str, Home); 39] = [
     ("ed25519_dalek", In(&["keys"])),
     ("papaya", In(&["token", "app", "gateway"])),
     ("ring", In(&["oauth", "wire"])),
-    ("url", In(&["oauth", "access", "wire", "web"])),
+    ("url", In(&["oauth", "access", "wire", "check", "web", "cli"])),
     // store
     ("bincode", In(&["store"])),
     ("redb", In(&["store"])),
@@ -53,6 +53,7 @@ const HOMES: [(&str, Home); 39] = [
     ("bytes", In(&["wire", "mcp", "gateway", "web"])),
     ("clap", In(&["cli"])),
     ("http_body_util", In(&["wire", "gateway"])),
+    ("httpdate", In(&["check"])),
     ("hyper", EDGES_WITH_HTTP),
     ("hyper_rustls", In(&["wire", "gateway"])),
     ("hyper_util", In(&["wire", "gateway", "serve"])),

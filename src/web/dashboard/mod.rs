@@ -9,6 +9,7 @@ pub mod users;
 pub mod groups;
 pub mod invitations;
 pub mod clients;
+pub mod check;
 pub mod security;
 pub mod upstream_key;
 pub mod events;
