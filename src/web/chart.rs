@@ -5,14 +5,28 @@ use crate::event::DAYS;
 use askama::filters::HtmlSafe;
 use std::fmt::{self, Write as _};
 
-/// Width of a bar and the gap after it, in units of the drawing.
-const BAR: usize = 3;
-const STEP: usize = 4;
-const HEIGHT: u64 = 28;
+/// How large a drawing is, in its own units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Size {
+    class: &'static str,
+    /// Width of a bar.
+    bar: usize,
+    /// From the beginning of a bar to the next.
+    step: usize,
+    /// Of the greatest bar.
+    height: u64,
+}
+
+/// Beside a line of a list.
+const SMALL: Size = Size { class: "chart", bar: 3, step: 4, height: 28 };
+/// As wide as the page.
+const WIDE: Size = Size { class: "chart chart-wide", bar: 18, step: 20, height: 120 };
 
 /// Bars of the last days, ready to print: displays as an `<svg>` element.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Chart {
+    size: Size,
+    most: u32,
     words: String,
     short: String,
     bars: String,
@@ -22,11 +36,16 @@ pub struct Chart {
 impl Chart {
     /// Bars of `counts`, the oldest first; `one` and `many` say of what: "request", "requests".
     pub fn new(counts: &[u32; DAYS], one: &str, many: &str) -> Self {
-        Self::marking(counts, &[0; DAYS], (one, many), "")
+        Self::drawn(SMALL, counts, &[0; DAYS], (one, many), "")
     }
 
-    /// The same, with a part of each bar marked, such as the calls that failed: `marked` says in a word what they are.
-    pub fn marking(counts: &[u32; DAYS], part: &[u32; DAYS], (one, many): (&str, &str), marked: &str) -> Self {
+    /// The same as wide as the page, with a part of each bar marked, such as the calls that failed: `marked` says in a word
+    /// what they are.
+    pub fn wide(counts: &[u32; DAYS], part: &[u32; DAYS], nouns: (&str, &str), marked: &str) -> Self {
+        Self::drawn(WIDE, counts, part, nouns, marked)
+    }
+
+    fn drawn(size: Size, counts: &[u32; DAYS], part: &[u32; DAYS], (one, many): (&str, &str), marked: &str) -> Self {
         let sum = |counts: &[u32; DAYS]| counts.iter().map(|count| u64::from(*count)).sum::<u64>();
         let most = counts.iter().copied().max().unwrap_or(0);
         let (all, of_part) = (sum(counts), sum(part));
@@ -49,22 +68,32 @@ impl Chart {
         if of_part > 0 {
             let _ = write!(words, "; {} {marked}", grouped(of_part));
         }
-        let bars = |counts: &[u32; DAYS]| bars(counts, u64::from(most.max(1)));
-        Self { words, short, bars: bars(counts), marked: bars(part) }
+        let bars = |counts: &[u32; DAYS]| bars(size, counts, u64::from(most.max(1)));
+        Self { size, most, words, short, bars: bars(counts), marked: bars(part) }
     }
 
     /// "1,204 requests in 30 days".
     pub fn short(&self) -> &str {
         &self.short
     }
+
+    /// The greatest count of a day: "1,200".
+    pub fn most(&self) -> String {
+        grouped(u64::from(self.most))
+    }
+
+    /// Whether nothing is to be drawn.
+    pub const fn is_empty(&self) -> bool {
+        self.most == 0
+    }
 }
 
 /// One path for all bars; a day without anything has none, a day with little has a low one.
-fn bars(counts: &[u32; DAYS], most: u64) -> String {
+fn bars(Size { bar, step, height: highest, .. }: Size, counts: &[u32; DAYS], most: u64) -> String {
     let mut path = String::new();
     for (place, count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
-        let height = (u64::from(*count) * HEIGHT).div_ceil(most).clamp(1, HEIGHT);
-        let _ = write!(path, "M{} {HEIGHT}v-{height}h{BAR}v{height}z", place * STEP);
+        let height = (u64::from(*count) * highest).div_ceil(most).clamp(1, highest);
+        let _ = write!(path, "M{} {highest}v-{height}h{bar}v{height}z", place * step);
     }
     path
 }
@@ -84,10 +113,10 @@ pub fn grouped(count: u64) -> String {
 
 impl fmt::Display for Chart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { words, bars, marked, .. } = self;
-        let width = DAYS * STEP - (STEP - BAR);
-        write!(f, r#"<svg class="chart" viewBox="0 0 {width} {}" role="img" aria-label="{words}">"#, HEIGHT + 1)?;
-        write!(f, r#"<path class="chart-ground" d="M0 {HEIGHT}h{width}v1h-{width}z"/>"#)?;
+        let Self { size: Size { class, bar, step, height }, words, bars, marked, .. } = self;
+        let width = DAYS * step - (step - bar);
+        write!(f, r#"<svg class="{class}" viewBox="0 0 {width} {}" role="img" aria-label="{words}">"#, height + 1)?;
+        write!(f, r#"<path class="chart-ground" d="M0 {height}h{width}v1h-{width}z"/>"#)?;
         for (class, path) in [("chart-bars", bars), ("chart-marked", marked)] {
             if !path.is_empty() {
                 write!(f, r#"<path class="{class}" d="{path}"/>"#)?;
@@ -109,6 +138,15 @@ impl Chart {
         }
         Self::new(&counts, one, many)
     }
+
+    pub(crate) fn sample_wide() -> Self {
+        let (mut counts, mut failed) = ([0; DAYS], [0; DAYS]);
+        for (place, (count, failed)) in counts.iter_mut().zip(&mut failed).enumerate().skip(6) {
+            *count = [112, 140, 20, 17, 193, 161, 93][place % 7] * (1 + u32::try_from(place).unwrap_or(0) / 9);
+            *failed = if place % 5 == 0 { *count / 6 } else { 0 };
+        }
+        Self::wide(&counts, &failed, ("call", "calls"), "failed")
+    }
 }
 
 #[cfg(test)]
@@ -124,11 +162,12 @@ mod tests {
         assert_eq!(chart.bars, "M12 28v-28h3v28zM116 28v-1h3v1z");
         let mut failed = [0; DAYS];
         failed[3] = 300;
-        let chart = Chart::marking(&counts, &failed, ("call", "calls"), "failed");
+        let chart = Chart::wide(&counts, &failed, ("call", "calls"), "failed");
         assert_eq!(chart.words, "1,204 calls in 30 days; most 26 days ago: 1,200; 300 failed");
-        assert_eq!(chart.marked, "M12 28v-7h3v7z");
+        assert_eq!((chart.marked.as_str(), chart.most()), ("M60 120v-30h18v30z", "1,200".to_owned()));
         let empty = Chart::new(&[0; DAYS], "request", "requests");
         assert_eq!((empty.words.as_str(), empty.bars.as_str()), ("no requests in 30 days", ""));
+        assert!(empty.is_empty() && !chart.is_empty());
         assert_eq!(grouped(1_000_000), "1,000,000");
     }
 

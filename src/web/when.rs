@@ -34,6 +34,12 @@ impl When {
         Self { at: jiff::Timestamp::from_second(seconds).unwrap_or(jiff::Timestamp::MAX), words }
     }
 
+    /// The beginning of the day with this number, from 1970-01-01 in UTC; only to be told as a day.
+    pub fn of_day(day: u32) -> Self {
+        let at = Timestamp::from_unix_seconds(u64::from(day) * DAY);
+        Self::new(at, at)
+    }
+
     /// "3 minutes ago".
     pub fn words(&self) -> &str {
         &self.words

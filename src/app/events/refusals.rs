@@ -107,6 +107,13 @@ impl Refusals {
         all
     }
 
+    /// The last ones at a server, of one user's tokens or of all, strangers' included; the newest first.
+    pub fn at(&self, server: &str, of: Option<UserId>) -> Vec<Refusal> {
+        let mut all = of.map_or_else(|| self.all(usize::MAX), |user| self.of(user));
+        all.retain(|refusal| refusal.server == server);
+        all
+    }
+
     /// How many came while the list was being read, and are not in it.
     pub fn unlisted(&self) -> u64 {
         self.unlisted.load(Ordering::Relaxed)
@@ -133,6 +140,18 @@ impl App {
     /// The last refusals of all, the newest first.
     pub fn refusals_of_all(&self, limit: usize) -> Result<Vec<ToldRefusal>, OperationError> {
         self.tell(self.live.calls().refusals.all(limit))
+    }
+
+    /// The last refusals at a server, of one user's tokens or of all, the newest first.
+    pub fn refusals_at(
+        &self,
+        server: &str,
+        of: Option<UserId>,
+        limit: usize,
+    ) -> Result<Vec<ToldRefusal>, OperationError> {
+        let mut refusals = self.live.calls().refusals.at(server, of);
+        refusals.truncate(limit);
+        self.tell(refusals)
     }
 
     fn tell(&self, refusals: Vec<Refusal>) -> Result<Vec<ToldRefusal>, OperationError> {
@@ -208,5 +227,8 @@ mod tests {
         assert_eq!(refusals.of(UserId::from_bytes([2; 16])).len(), 1);
         assert_eq!(refusals.all(usize::MAX).len(), KEPT.of_one_user + 1 + KEPT.of_strangers);
         assert!(refusals.of(UserId::from_bytes([3; 16])).is_empty());
+        assert_eq!(refusals.at("files", Some(UserId::from_bytes([2; 16]))).len(), 1);
+        assert!(refusals.at("files", Some(UserId::from_bytes([1; 16]))).is_empty());
+        assert_eq!(refusals.at("s1999", None).len(), 2, "an owner's and a stranger's");
     }
 }

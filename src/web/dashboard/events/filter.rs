@@ -177,7 +177,7 @@ impl FilterQuery {
 }
 
 /// The address of `path` with one thing filtered.
-pub(super) fn filtered_by(path: &str, name: &str, value: &str) -> String {
+pub(in crate::web::dashboard) fn filtered_by(path: &str, name: &str, value: &str) -> String {
     let query = url::form_urlencoded::Serializer::new(String::new()).append_pair(name, value).finish();
     format!("{path}?{query}")
 }

@@ -17,5 +17,8 @@ mod rows;
 pub use activity::{ActivityView, get as get_activity};
 pub use all::{EventsView, get as get_events};
 pub use export::get as get_export;
+pub(super) use filter::filtered_by;
 pub use filter::{FilterForm, FilterQuery};
+#[cfg(test)]
+pub(super) use rows::samples;
 pub use rows::{EventRow, Log, RefusalRow};

@@ -111,7 +111,7 @@ fn seen_by(event: Event, viewer: Option<UserId>) -> Event {
 
 impl RefusalRow {
     /// A refusal on the page of its owner, or of all.
-    pub(super) fn of(refusal: &Refusal, with: &str, is_own: bool, now: Timestamp) -> Self {
+    pub(in crate::web::dashboard) fn of(refusal: &Refusal, with: &str, is_own: bool, now: Timestamp) -> Self {
         let clause = refusal.because.clause(now);
         let mut letters = clause.chars();
         let reason = letters.next().map(|first| format!("{}{}.", first.to_uppercase(), letters.as_str()));
@@ -141,7 +141,7 @@ impl RefusalRow {
 pub(super) const ALL: &str = paths::EVENTS;
 
 #[cfg(test)]
-pub(super) mod samples {
+pub(in crate::web::dashboard) mod samples {
     use super::*;
     use crate::event::{CallFacts, CallOutcome, EventKind, Named, RefusedBecause};
     use crate::id::TokenId;
@@ -184,7 +184,7 @@ pub(super) mod samples {
         }
     }
 
-    pub(in crate::web::dashboard::events) fn refusals(is_own: bool) -> Vec<RefusalRow> {
+    pub(in crate::web::dashboard) fn refusals(is_own: bool) -> Vec<RefusalRow> {
         let wrong = RefusedBecause::wrong_server(
             ["https://mcp.example.org/mcp/notes"].into_iter(),
             "https://mcp.example.org/mcp/files",

@@ -10,12 +10,14 @@ pub mod enable;
 pub mod remove;
 mod lists;
 mod tested;
+mod traffic;
 
 pub use form::ServerFormView;
 pub use list::ServersView;
 pub use remove::ServerRemoveView;
 pub use show::ServerView;
 pub use tested::{TestResult, ToolRow};
+pub use traffic::{CallDays, DayRow, Traffic};
 
 use crate::access::{GuardedServer, ServerKind, ServerSource, StoredServer};
 use crate::app::servers::ServerEntry;

@@ -3,6 +3,7 @@
 //! Whoever may not use a server is told what is told of one that is not there.
 
 use super::tested::{self, TestResult, ToolRow};
+use super::traffic::Traffic;
 use super::{ServerState, behind, source_in_words};
 use crate::access::{AccessRule, ChildMode, GuardedServer, ServerKind, ServerName, ServerSource, UpstreamCredential};
 use crate::app::error::OperationError;
@@ -50,6 +51,8 @@ pub struct ServerView {
     pub scopes: Vec<ScopeRow>,
     /// The tools that it told; nothing if it was not heard.
     pub tools: Option<ToolsShown>,
+    /// What goes on there.
+    pub traffic: Traffic,
     /// What only admins see.
     pub inside: Option<Inside>,
     /// What came of a test.
@@ -166,6 +169,8 @@ async fn view(
         return Err(operation_error(&OperationError::NotFound("server")));
     }
     let now = state.app.now();
+    let (viewer, called) = (user.id, entry.name.to_string());
+    let traffic = operate(state, move |app| Traffic::of(app, &called, viewer, is_admin)).await?;
     let wants_key = server.as_ref().filter(|server| usable && server.per_user_credential().is_some());
     let key = match wants_key.map(|server| server.name.clone()) {
         Some(server) => {
@@ -212,6 +217,7 @@ async fn view(
         scopes: scopes.collect(),
         // A good test has just told them.
         tools: tools.filter(|_| !test.as_ref().is_some_and(TestResult::is_good)),
+        traffic,
         inside,
         test,
         name,
@@ -378,6 +384,7 @@ impl ServerView {
             key: None,
             scopes: ["files:write", "mcp", "mcp:read"].map(|name| ScopeRow::sample(name, false)).to_vec(),
             tools: None,
+            traffic: Traffic::sample(),
             inside: Some(Inside {
                 state: ServerState::On,
                 not_served: None,
@@ -421,13 +428,14 @@ impl ServerView {
             ]),
             ..inside
         });
-        Self { inside, test: Some(TestResult::sample_bad()), ..sample }
+        Self { inside, test: Some(TestResult::sample_bad()), traffic: Traffic::sample_quiet(), ..sample }
     }
 
     pub(crate) fn sample_of_member() -> Self {
         let frame = Frame { is_admin: false, ..Frame::sample() };
         let tools = Some(ToolsShown { at: When::sample(-240), whole: false, rows: ToolRow::samples() });
-        Self { frame, inside: None, test: None, tools, allows: Some("reading".to_owned()), ..Self::sample() }
+        let (traffic, allows) = (Traffic::sample_of_member(), Some("reading".to_owned()));
+        Self { frame, inside: None, test: None, tools, traffic, allows, ..Self::sample() }
     }
 
     pub(crate) fn sample_not_served() -> Self {
@@ -450,6 +458,7 @@ impl ServerView {
             test: None,
             scopes: Vec::new(),
             allows: None,
+            traffic: Traffic::sample_quiet(),
             ..sample
         }
     }
