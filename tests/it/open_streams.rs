@@ -1,11 +1,12 @@
 //! Answers that go on for long: each ends soon after its request would no longer be admitted, and no other does.
+//!
+//! With which account, connection, group or key they end is part of [`crate::state_matrix`].
 
 use crate::stdio::client::{PATH as SCRIPTED, section};
-use crate::support::{Agent, Appliance, Browser, Events, Upstream, Wire, parameter};
+use crate::support::{Appliance, Events, Upstream, Wire};
 use axum::http::Method;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use keyward::account::group::GroupName;
 use keyward::clock::{Clock, Timestamp};
 use keyward::gateway::NOTICED_WITHIN;
 use serde_json::{Value, json};
@@ -25,12 +26,12 @@ struct Story {
 }
 
 /// One that somebody has open.
-struct Stream {
+pub(crate) struct Stream {
     what: &'static str,
     events: Events,
 }
 
-fn servers(upstream: &Upstream, files: &str, scripted: &str) -> String {
+pub(crate) fn servers(upstream: &Upstream, files: &str, scripted: &str) -> String {
     format!("[servers.files]\nurl = \"{}\"\n{files}\n{}", upstream.url(), section(scripted, ""))
 }
 
@@ -57,14 +58,14 @@ impl Story {
     }
 }
 
-async fn open_files(wire: &Wire) -> Vec<Stream> {
+pub(crate) async fn open_files(wire: &Wire) -> Vec<Stream> {
     vec![
         Stream::of("GET from a server over HTTP", wire.send(Method::GET, FILES, &[], String::new()).await),
         Stream::of("a call of a server over HTTP", wire.call(FILES, "steps", json!({"count": 3})).await),
     ]
 }
 
-async fn open_scripted(wire: &Wire) -> Vec<Stream> {
+pub(crate) async fn open_scripted(wire: &Wire) -> Vec<Stream> {
     let session = initialize(wire).await;
     let headers = [("mcp-session-id", session.as_str())];
     let heard = wire.send(Method::GET, SCRIPTED, &headers, String::new()).await;
@@ -118,13 +119,13 @@ impl Stream {
     }
 }
 
-async fn all_end(streams: Vec<Stream>) {
+pub(crate) async fn all_end(streams: Vec<Stream>) {
     for stream in streams {
         stream.ends().await;
     }
 }
 
-async fn all_go_on(streams: &mut [Stream]) {
+pub(crate) async fn all_go_on(streams: &mut [Stream]) {
     for stream in streams {
         stream.goes_on().await;
     }
@@ -144,57 +145,6 @@ async fn streams_end_with_their_token_and_no_others() {
     all_go_on(&mut others).await;
     story.upstream.step();
     assert_eq!(others[0].events.next().await.unwrap().unwrap(), "id: 1\ndata: {\"step\":1}\n\n");
-}
-
-#[tokio::test]
-async fn streams_end_with_their_connection() {
-    let story = Story::new();
-    let mut browser = Browser::signed_in(&story.appliance).await;
-    let agent = Agent::register(&story.appliance, "Desk").await;
-    let files = story.appliance.url_of("files");
-    let callback = agent.authorize_with(&story.appliance, &mut browser, &[("resource", &files)], "approve").await;
-    let code = parameter(&callback, "code").unwrap();
-    let token = agent.redeem_with(&story.appliance, &code, &[("resource", &files)]).await.expect(200).json();
-    let streams = open_files(&story.wire(token["access_token"].as_str().unwrap())).await;
-
-    assert_eq!(story.appliance.app.revoke_all_connections(story.appliance.admin.id).unwrap(), 1);
-    all_end(streams).await;
-    story.upstream.until_open(0).await;
-}
-
-#[tokio::test]
-async fn streams_end_with_the_account_of_their_user_and_with_its_group() {
-    for case in ["disabled", "deleted", "out of the group", "everything revoked"] {
-        let upstream = Upstream::start();
-        let writers = "groups = [\"writers\"]\nusers = [\"ada\"]";
-        let mut appliance = Appliance::with_file(&servers(&upstream, writers, writers));
-        let ben = appliance.add_member("ben");
-        appliance.put_into(&ben, &["writers"]);
-        let (_, token) = appliance.personal_token_of(ben.id, "Laptop");
-        let (_, adas) = appliance.personal_token("Laptop");
-        let story = Story { appliance, upstream };
-        let (streams, mut others) = (story.open(&token).await, story.open(&adas).await);
-        let (app, by) = (&story.appliance.app, story.appliance.by_admin());
-        match case {
-            "disabled" => app.disable_user(by, ben.id).unwrap(),
-            "deleted" => app.delete_user(by, ben.id).unwrap(),
-            "everything revoked" => drop(app.revoke_everything_of(by, ben.id).unwrap()),
-            _ => app.remove_from_group(by, &GroupName::parse("writers").unwrap(), ben.id).unwrap(),
-        }
-        all_end(streams).await;
-        story.upstream.until_open(2).await;
-        all_go_on(&mut others).await;
-    }
-}
-
-#[tokio::test]
-async fn streams_end_with_the_key_that_signed_their_token() {
-    let story = Story::new();
-    let streams = story.open(&story.appliance.personal_token("one").1).await;
-    let key = story.appliance.app.live().keys().signer().id();
-    story.appliance.app.condemn_signing_key(key).unwrap();
-    all_end(streams).await;
-    story.upstream.until_open(0).await;
 }
 
 #[tokio::test]

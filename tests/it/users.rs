@@ -1,6 +1,7 @@
 //! What admins do about people, and when it counts: at the next request.
 
-use crate::revocation::resource_server;
+use crate::state_matrix::Holding::{Access, Personal, Refresh, Session};
+use crate::state_matrix::{Held, TOOLS_SECTION, all_but, verify};
 use crate::support::{Agent, Answer, Appliance, Browser, call, parameter};
 use keyward::account::group::GroupName;
 use keyward::account::user::{Role, User};
@@ -8,21 +9,13 @@ use keyward::app::error::OperationError;
 use keyward::app::users::By;
 use keyward::clock::{hours, minutes};
 
-const FILE: &str = "\
-[servers.tools]
-title = \"Tools\"
-proxied_url = \"https://tools.example.org/mcp\"
-groups = [\"writers\"]
-";
+/// What is behind the first server does not matter.
+const FILES_SECTION: &str = "[servers.files]\nurl = \"http://127.0.0.1:9/mcp\"\ngroups = [\"writers\"]\n";
 const TOOLS: &str = "https://tools.example.org/mcp";
 const PASSWORD: &str = "four quiet random words";
 
 fn group(name: &str) -> GroupName {
     GroupName::parse(name).unwrap()
-}
-
-async fn verify(appliance: &Appliance, token: &str) -> Answer {
-    appliance.get("/verify/tools", &[("authorization", &format!("Bearer {token}"))]).await
 }
 
 async fn browser_of(appliance: &Appliance, name: &str) -> Browser {
@@ -33,7 +26,7 @@ async fn browser_of(appliance: &Appliance, name: &str) -> Browser {
 
 /// An appliance with the member ben, who is in the group of writers.
 fn with_ben() -> (Appliance, User) {
-    let mut appliance = Appliance::with_file(FILE);
+    let mut appliance = Appliance::with_file(&format!("{FILES_SECTION}{TOOLS_SECTION}"));
     let ben = appliance.add_member("ben");
     appliance.put_into(&ben, &["writers"]);
     (appliance, ben)
@@ -120,103 +113,44 @@ fn of_two_admins_who_end_each_other_at_once_one_stays() {
     }
 }
 
-/// All that ben holds: what a change of ben's account must stop, or not.
-struct Held {
-    agent: Agent,
-    personal: String,
-    access: String,
-    refresh: String,
-    browser: Browser,
-    /// Of a resource server that may ask about tokens.
-    basic: String,
-}
-
-impl Held {
-    async fn by_ben(appliance: &Appliance, ben: &User) -> Self {
-        let (_, personal) = appliance.personal_token_of(ben.id, "Laptop");
-        let mut browser = browser_of(appliance, "ben").await;
-        let agent = Agent::register(appliance, "Desk").await;
-        let callback = agent.authorize_with(appliance, &mut browser, &[("resource", TOOLS)], "approve").await;
-        let code = parameter(&callback, "code").unwrap();
-        let tokens = agent.redeem_with(appliance, &code, &[("resource", TOOLS)]).await.expect(200).json();
-        let text = |name: &str| tokens[name].as_str().unwrap().to_owned();
-        let (_, basic) = resource_server(appliance);
-        Self { agent, personal, access: text("access_token"), refresh: text("refresh_token"), browser, basic }
-    }
-
-    async fn is_active(&self, appliance: &Appliance, token: &str) -> bool {
-        let headers = [("authorization", self.basic.as_str())];
-        let told = appliance.post_form("/introspect", &[("token", token)], &headers).await.expect(200);
-        told.json()["active"].as_bool().unwrap()
-    }
-
-    /// What works: personal token at the built-in server and at `/verify`, access token at `/verify`, refresh, session,
-    /// introspection of the access token and of the personal one. The refresh token is replaced by its successor.
-    async fn works(&mut self, appliance: &Appliance) -> [bool; 7] {
-        let refreshed = self.agent.refresh(appliance, &self.refresh).await;
-        if refreshed.status == 200 {
-            refreshed.json()["refresh_token"].as_str().unwrap().clone_into(&mut self.refresh);
-        }
-        [
-            call(appliance, &self.personal).await.status == 200,
-            verify(appliance, &self.personal).await.status == 200,
-            verify(appliance, &self.access).await.status == 200,
-            refreshed.status == 200,
-            self.browser.get(appliance, "/dashboard").await.status == 200,
-            self.is_active(appliance, &self.access).await,
-            self.is_active(appliance, &self.personal).await,
-        ]
-    }
-}
-
 #[tokio::test]
-async fn what_stops_when_stops_at_the_next_request() {
-    const ALL: [bool; 7] = [true; 7];
-    const NONE: [bool; 7] = [false; 7];
-    const ALL_BUT_SESSION: [bool; 7] = [true, true, true, true, false, true, true];
+async fn what_is_given_back_works_again_but_for_sessions() {
     let (appliance, ben) = with_ben();
     let (app, by) = (&appliance.app, appliance.by_admin());
-    let mut held = Held::by_ben(&appliance, &ben).await;
-    assert_eq!(held.works(&appliance).await, ALL);
+    let mut held = Held::by(&appliance, &ben).await;
+    assert_eq!(held.works(&appliance).await, all_but(&[]));
 
     app.disable_user(by, ben.id).unwrap();
-    assert_eq!(held.works(&appliance).await, NONE, "disabled");
     let page = Browser::new().sign_in(&appliance, "ben", PASSWORD).await.expect(401);
     assert!(page.body.contains("do not belong together"), "a stranger is told nothing");
     app.enable_user(by, ben.id).unwrap();
-    assert_eq!(held.works(&appliance).await, ALL_BUT_SESSION, "enabled: what was not revoked works again");
+    assert_eq!(held.works(&appliance).await, all_but(&[Session]), "what was not revoked works again");
     held.browser.sign_in(&appliance, "ben", PASSWORD).await.expect(303);
 
     app.remove_from_group(by, &group("writers"), ben.id).unwrap();
-    let only_elsewhere = [true, false, false, false, true, false, true];
-    assert_eq!(held.works(&appliance).await, only_elsewhere, "out of the group");
+    call(&appliance, &held.personal).await.expect(200);
+    verify(&appliance, &held.personal).await.expect(403);
     app.add_to_group(by, &group("writers"), "ben").unwrap();
-    assert_eq!(held.works(&appliance).await, ALL, "in it again");
+    assert_eq!(held.works(&appliance).await, all_but(&[]), "in the group again");
 
     let secret = app.make_password_reset(by, ben.id).unwrap();
-    assert_eq!(held.works(&appliance).await, ALL, "a link alone changes nothing");
+    assert_eq!(held.works(&appliance).await, all_but(&[]), "a link alone changes nothing");
     app.set_password_by_link(secret.expose(), "a lantern over the harbour").unwrap();
-    assert_eq!(held.works(&appliance).await, ALL_BUT_SESSION, "password reset");
     held.browser.sign_in(&appliance, "ben", PASSWORD).await.expect(401);
     appliance.advance(hours(1));
     held.browser.sign_in(&appliance, "ben", "a lantern over the harbour").await.expect(303);
-    let before = held.works(&appliance).await;
-    assert!(before[0] && before[3] && before[4]);
-
-    assert_eq!(app.revoke_everything_of(by, ben.id).unwrap(), (1, 1));
-    assert_eq!(held.works(&appliance).await, [false, false, false, false, true, false, false], "revoked");
-    app.delete_user(by, ben.id).unwrap();
-    assert_eq!(held.works(&appliance).await, NONE, "deleted");
+    assert!(held.works(&appliance).await.is_superset(&[Personal, Refresh, Session].into()));
+    assert_eq!(app.revoke_everything_of(by, ben.id).unwrap(), (1, 2));
 }
 
 #[tokio::test]
 async fn a_deleted_user_leaves_nothing_but_a_free_name() {
     let (mut appliance, ben) = with_ben();
-    let mut held = Held::by_ben(&appliance, &ben).await;
+    let mut held = Held::by(&appliance, &ben).await;
     let by = appliance.by_admin();
     appliance.app.make_password_reset(by, ben.id).unwrap();
     appliance.app.delete_user(by, ben.id).unwrap();
-    assert_eq!(held.works(&appliance).await, [false; 7]);
+    assert!(held.works(&appliance).await.is_empty());
     assert!(appliance.app.personal_tokens(ben.id).unwrap().is_empty());
     assert!(appliance.app.connections(ben.id).unwrap().is_empty());
     assert!(matches!(appliance.app.user_entry(ben.id), Err(OperationError::NotFound(_))));
@@ -224,7 +158,7 @@ async fn a_deleted_user_leaves_nothing_but_a_free_name() {
 
     let other = appliance.add_member("ben");
     assert_ne!(other.id, ben.id);
-    assert_eq!(held.works(&appliance).await, [false; 7], "the new ben gets nothing of the old one's");
+    assert!(held.works(&appliance).await.is_empty(), "the new ben gets nothing of the old one's");
     let (_, token) = appliance.personal_token_of(other.id, "Laptop");
     call(&appliance, &token).await.expect(200);
     assert!(appliance.app.groups().unwrap()[0].members == 0);
@@ -234,7 +168,7 @@ async fn a_deleted_user_leaves_nothing_but_a_free_name() {
 async fn admins_look_after_people_in_the_dashboard() {
     let (appliance, ben) = with_ben();
     let mut admin = Browser::signed_in(&appliance).await;
-    let mut held = Held::by_ben(&appliance, &ben).await;
+    let mut held = Held::by(&appliance, &ben).await;
     let list = admin.get(&appliance, "/dashboard/users").await.expect(200);
     for part in ["ada", "ben", "writers", "2 users"] {
         assert!(list.body.contains(part), "{part}");
@@ -255,29 +189,30 @@ async fn admins_look_after_people_in_the_dashboard() {
     admin.submit(&appliance, &page, &path, &[("role", "member"), ("group", "nowhere")]).await.expect(422);
 
     let deed = |act: &str| format!("{path}/{act}");
-    for (act, names, stops) in [("sign-out", "Sign ben out?", 4), ("disable", "Disable ben?", 0)] {
+    for (act, names, stops) in [("sign-out", "Sign ben out?", Session), ("disable", "Disable ben?", Personal)] {
         let asked = admin.get(&appliance, &deed(act)).await.expect(200);
         assert!(asked.body.contains(names), "{act}");
         admin.submit(&appliance, &asked, &deed(act), &[]).await.expect(303);
-        assert!(!held.works(&appliance).await[stops], "{act}");
+        assert!(!held.works(&appliance).await.contains(&stops), "{act}");
     }
     let list = admin.get(&appliance, "/dashboard/users?name=BE").await.expect(200);
     assert!(list.body.contains("disabled") && !list.body.contains(">ada</a>"));
     let asked = admin.get(&appliance, &deed("enable")).await.expect(200);
     admin.submit(&appliance, &asked, &deed("enable"), &[]).await.expect(303);
-    assert!(held.works(&appliance).await[0]);
+    assert!(held.works(&appliance).await.contains(&Personal));
 
     let token = appliance.app.personal_tokens(ben.id).unwrap()[0].token.id;
     let asked = admin.get(&appliance, &format!("{path}/revoke?token={token}")).await.expect(200);
     assert!(asked.body.contains("Revoke “Laptop” of ben?"));
     admin.submit(&appliance, &asked, &deed("revoke"), &[]).await.expect(303);
-    assert!(!held.works(&appliance).await[0] && held.works(&appliance).await[2]);
+    let works = held.works(&appliance).await;
+    assert!(!works.contains(&Personal) && works.contains(&Access));
     let strange = format!("/dashboard/users/{}/revoke?token={token}", appliance.admin.id);
     admin.get(&appliance, &strange).await.expect(404);
     admin.get(&appliance, &deed("revoke")).await.expect(404);
     let asked = admin.get(&appliance, &deed("revoke-all")).await.expect(200);
     admin.submit(&appliance, &asked, &deed("revoke-all"), &[]).await.expect(303);
-    assert!(!held.works(&appliance).await[2]);
+    assert!(!held.works(&appliance).await.contains(&Access));
 
     let own = format!("/dashboard/users/{}/delete", appliance.admin.id);
     let asked = admin.get(&appliance, &own).await.expect(200);
@@ -292,7 +227,7 @@ async fn admins_look_after_people_in_the_dashboard() {
 
 #[tokio::test]
 async fn groups_are_made_filled_and_removed_in_the_dashboard() {
-    let mut appliance = Appliance::with_file(FILE);
+    let mut appliance = Appliance::with_file(TOOLS_SECTION);
     let ben = appliance.add_member("ben");
     let mut admin = Browser::signed_in(&appliance).await;
     let (_, token) = appliance.personal_token_of(ben.id, "Laptop");
