@@ -9,7 +9,7 @@ use keyward_fuzz::variant;
 use keyward_fuzz::workshop::{client, issuer};
 
 keyward_fuzz::target!(|data| {
-    let metadata = match parse_registration(data) {
+    let metadata = match parse_registration(data, MAX_REGISTRATION) {
         Ok(metadata) => metadata,
         Err(error) => return variant(&error),
     };
@@ -18,7 +18,7 @@ keyward_fuzz::target!(|data| {
     if answer.len() > MAX_REGISTRATION {
         return "too long to say again".into();
     }
-    let again = parse_registration(answer.as_bytes()).expect("it was registered once");
+    let again = parse_registration(answer.as_bytes(), MAX_REGISTRATION).expect("it was registered once");
     assert_eq!(again, metadata);
     assert_eq!(again.digest(), metadata.digest());
     format!("{:?} {:?} {}", metadata.auth_method, metadata.grant_types, metadata.redirect_uris.len())

@@ -4,7 +4,9 @@
 //! Input: a byte that picks the type, and the bytes of a record.
 #![cfg_attr(fuzzing, no_main)]
 
-use keyward::access::SealedUpstreamKey;
+use keyward::access::{SealedUpstreamKey, StoredServer};
+use keyward::account::group::Group;
+use keyward::account::invitation::Invitation;
 use keyward::account::personal_token::PersonalToken;
 use keyward::account::session::Session;
 use keyward::account::usage::LastUse;
@@ -39,6 +41,9 @@ keyward_fuzz::target!(|data| {
         b'k' => record::<Meta>(bytes),
         b'l' => record::<SetUp>(bytes),
         b'o' => record::<SealedUpstreamKey>(bytes),
+        b'p' => record::<StoredServer>(bytes),
+        b'q' => record::<Group>(bytes),
+        b'r' => record::<Invitation>(bytes),
         b'm' => record::<u64>(bytes),
         b'n' => record::<String>(bytes),
         b'o' => record::<Event>(bytes),

@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::app::error::OperationError;
 use crate::app::exchange::told;
 use crate::app::register::make_room_for_client;
-use crate::clock::minutes;
+use crate::clock::{Timestamp, minutes};
 use crate::entropy::random_bytes;
 use crate::event::{Event, EventKind};
 use crate::id::{GrantId, SessionId, UserId};
@@ -73,6 +73,8 @@ pub struct Asked {
 struct SealedConsent {
     session: SessionId,
     request: AuthorizationRequest,
+    /// When the form was shown.
+    asked_at: Timestamp,
     /// The client as shown; of a metadata document this is what counts, others are looked up again.
     document: Option<Client>,
     /// The bytes of the code that an approval gives: worth nothing before.
@@ -145,8 +147,9 @@ impl App {
     pub fn seal_consent(&self, asked: &Asked, session: SessionId) -> String {
         let document = (asked.client.kind == ClientKind::Document).then(|| asked.client.clone());
         let code = random_bytes(&*self.entropy);
-        let consent = SealedConsent { session, request: asked.request.clone(), document, code };
-        self.sealer.seal(Purpose::Consent, &consent, self.now(), CONSENT_LIFE)
+        let (request, asked_at) = (asked.request.clone(), self.now());
+        let consent = SealedConsent { session, request, asked_at, document, code };
+        self.sealer.seal(Purpose::Consent, &consent, asked_at, CONSENT_LIFE)
     }
 
     /// The person approves and gives what is asked for, as far as it lies within `given`: makes grant and code, once.
@@ -157,7 +160,7 @@ impl App {
         sealed: &str,
         given: &ScopeSet,
     ) -> Result<Approval, AuthorizeError> {
-        let SealedConsent { request, document, code, .. } = self.open_consent(session, sealed)?;
+        let SealedConsent { request, asked_at, document, code, .. } = self.open_consent(session, sealed)?;
         let (now, life) = (self.now(), self.options.credentials.authorization_code);
         let code = PlainToken::from_bytes(PlainTokenKind::AuthorizationCode, &code);
         let grant_id = GrantId::generate(now, &*self.entropy);
@@ -170,7 +173,7 @@ impl App {
             let Some((_, owner)) = signed_in else {
                 return Err(AuthorizeError::from(asked.refused(ErrorCode::AccessDenied, "the user has signed out")));
             };
-            let scopes = scopes_given(&asked, &servers, owner.person(), &given)?;
+            let scopes = scopes_given(&asked, asked_at, &servers, owner.person(), &given)?;
             if let Some(given) = tx.get(AUTHORIZATION_CODES, &digest)? {
                 let grant = tx.get(GRANTS, &given.grant)?;
                 let waits = given.is_waiting(life, now) && grant.as_ref().is_some_and(Grant::is_live);
@@ -257,15 +260,17 @@ fn offer(
     Ok(offered)
 }
 
-/// What is given at last: what can be given now, and was chosen.
+/// What `user` gives of what was asked for at `asked_at`, if the server stands there since then.
 fn scopes_given(
     request: &AuthorizationRequest,
+    asked_at: Timestamp,
     servers: &ServerDirectory,
     user: Person<'_>,
     chosen: &ScopeSet,
 ) -> Result<ScopeSet, AuthorizeError> {
     let gone = || request.refused(ErrorCode::InvalidTarget, "the server is no longer here");
-    let server = servers.by_resource(request.resource()).ok_or_else(gone)?;
+    let server = servers.by_resource(request.resource()).filter(|server| !server.is_newer_than(asked_at));
+    let server = server.ok_or_else(gone)?;
     let scopes = offer(request, server, user)?.meet(chosen).intersection(server.scopes());
     if scopes.is_empty() {
         let text = "Choose at least one thing that the application may do, or do not allow it.";

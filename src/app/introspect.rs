@@ -64,11 +64,13 @@ impl App {
         let Some(genuine) = self.genuine(token) else { return Ok(Introspection::default()) };
         let claims = genuine.claims();
         let Some(user) = self.live.user(claims.user) else { return Ok(Introspection::default()) };
-        let Some(scopes) = self.scopes_that_count(claims, user.person()) else { return Ok(Introspection::default()) };
+        let Some((scopes, resources)) = self.what_counts(&genuine, user.person()) else {
+            return Ok(Introspection::default());
+        };
         let issuer = self.options.issuer.as_str();
         let aud = match &claims.audience {
             Audience::EveryServer => vec![issuer.to_owned()],
-            Audience::Resources(resources) => resources.iter().map(ToString::to_string).collect(),
+            Audience::Resources(_) => resources,
         };
         let claims = IntrospectedClaims {
             scope: scopes.to_string(),
@@ -85,17 +87,22 @@ impl App {
         Ok(Introspection { active: true, claims: Some(claims) })
     }
 
-    /// What of a token's scopes counts for its user now; nothing if it opens no server any more. A token for several servers
-    /// keeps all of its scopes: which of them count differs from server to server.
-    fn scopes_that_count(&self, claims: &Claims, user: Person<'_>) -> Option<ScopeSet> {
-        let servers = self.live.servers();
-        let reached = servers.iter().filter(|server| claims.audience.covers(&server.resource));
-        let mut counting = reached
-            .map(|server| server.rule.within_reach(user, &claims.scopes.meet(server.scopes())))
-            .filter(|scopes| !scopes.is_empty());
-        let first = counting.next()?;
+    /// What of a token's scopes counts for its user now, and at which servers; nothing if it opens no server any more. A
+    /// token for several servers keeps all of its scopes: which of them count differs from server to server.
+    fn what_counts(&self, token: &GenuineToken, user: Person<'_>) -> Option<(ScopeSet, Vec<String>)> {
+        let claims = token.claims();
+        let mut counting = Vec::new();
+        let mut resources = Vec::new();
+        for server in self.live.servers().iter().filter(|server| server.verify(token).is_ok()) {
+            let scopes = server.rule.within_reach(user, &claims.scopes.meet(server.scopes()));
+            if !scopes.is_empty() {
+                counting.push(scopes);
+                resources.push(server.resource.to_string());
+            }
+        }
+        let first = counting.into_iter().next()?;
         let for_one = matches!(&claims.audience, Audience::Resources(resources) if resources.len() == 1);
-        Some(if for_one { first } else { claims.scopes.clone() })
+        Some((if for_one { first } else { claims.scopes.clone() }, resources))
     }
 
     /// Takes a token back (RFC 7009 §2). A client gives back its own access and refresh tokens; a refresh token takes its

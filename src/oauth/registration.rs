@@ -21,11 +21,11 @@ use sha2::{Digest, Sha256};
 /// Largest registration body, in bytes.
 pub const MAX_REGISTRATION: usize = 64 * 1024;
 
-/// Reads the body of a registration request (RFC 7591 §3.1).
-pub fn parse_registration(body: &[u8]) -> Result<ClientMetadata, MetadataError> {
+/// Reads the body of a registration request of at most `limit` bytes, or [`MAX_REGISTRATION`] (RFC 7591 §3.1).
+pub fn parse_registration(body: &[u8], limit: usize) -> Result<ClientMetadata, MetadataError> {
     const WANTED: MetadataError =
         MetadataError::AuthMethod("none, client_secret_basic, client_secret_post or private_key_jwt");
-    let claimed = ClaimedMetadata::read(body, MAX_REGISTRATION)?;
+    let claimed = ClaimedMetadata::read(body, limit.min(MAX_REGISTRATION))?;
     let method = match &claimed.token_endpoint_auth_method {
         // RFC 7591 §2.
         None => AuthMethod::ClientSecretBasic,
@@ -241,7 +241,7 @@ mod tests {
     #[test]
     fn real_clients_register_and_get_everything_back() {
         for (name, body) in BODIES {
-            let metadata = parse_registration(body.as_bytes()).unwrap_or_else(|error| panic!("{name}: {error}"));
+            let metadata = parse_registration(body.as_bytes(), MAX_REGISTRATION).unwrap_or_else(|error| panic!("{name}: {error}"));
             assert_eq!(metadata.name.as_deref(), Some(name));
             let answer = register(&metadata, None);
             for (field, value) in serde_json::from_str::<Value>(body).unwrap().as_object().unwrap() {
@@ -261,7 +261,7 @@ mod tests {
 
     #[test]
     fn the_least_that_a_client_can_send_gets_the_defaults() {
-        let metadata = parse_registration(br#"{"redirect_uris":["https://c.example/cb"]}"#).unwrap();
+        let metadata = parse_registration(br#"{"redirect_uris":["https://c.example/cb"]}"#, MAX_REGISTRATION).unwrap();
         assert_eq!(metadata.auth_method, AuthMethod::ClientSecretBasic);
         assert_eq!(metadata.grant_types, GrantType::ALL);
         let secret = PlainToken::generate(PlainTokenKind::ClientSecret, &SeededEntropy::new(2));
@@ -284,11 +284,11 @@ mod tests {
             "response_types": ["code"],
             "jwks": {"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]},
         });
-        let answer = register(&parse_registration(body.to_string().as_bytes()).unwrap(), None);
+        let answer = register(&parse_registration(body.to_string().as_bytes(), MAX_REGISTRATION).unwrap(), None);
         for (field, value) in body.as_object().unwrap() {
             assert_eq!(answer[field], *value, "{field}");
         }
-        let unknown = parse_registration(br#"{"redirect_uris":["https://c.example/cb"],"tls_client_x":1}"#).unwrap();
+        let unknown = parse_registration(br#"{"redirect_uris":["https://c.example/cb"],"tls_client_x":1}"#, MAX_REGISTRATION).unwrap();
         assert!(register(&unknown, None).get("tls_client_x").is_none());
     }
 
@@ -313,16 +313,16 @@ mod tests {
             (r#"{"redirect_uris":["javascript:alert(1)"]}"#, InvalidRedirectUri),
             (r#"{"redirect_uris":["https://h/", "vbscript:x"]}"#, InvalidRedirectUri),
         ] {
-            let error = ProtocolError::from(parse_registration(body.as_bytes()).unwrap_err());
+            let error = ProtocolError::from(parse_registration(body.as_bytes(), MAX_REGISTRATION).unwrap_err());
             assert_eq!((error.code(), error.status()), (code, 400), "{body}");
         }
         let large = format!(r#"{{"redirect_uris":["https://h/"],"x":"{}"}}"#, "x".repeat(MAX_REGISTRATION));
-        assert_eq!(parse_registration(large.as_bytes()), Err(MetadataError::Json(MAX_REGISTRATION)));
+        assert_eq!(parse_registration(large.as_bytes(), MAX_REGISTRATION), Err(MetadataError::Json(MAX_REGISTRATION)));
     }
 
     #[test]
     fn the_same_client_has_the_same_digest() {
-        let digest = |body: &str| parse_registration(body.as_bytes()).unwrap().digest();
+        let digest = |body: &str| parse_registration(body.as_bytes(), MAX_REGISTRATION).unwrap().digest();
         let first = digest(r#"{"client_name":"C","redirect_uris":["http://localhost:1/cb","https://c.example/cb"]}"#);
         for same in [
             r#"{"redirect_uris":["http://localhost:1/cb","https://c.example/cb"],"client_name":" C "}"#,
@@ -361,14 +361,14 @@ mod tests {
     proptest! {
         #[test]
         fn no_body_makes_the_parser_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), text in "\\PC{0,80}") {
-            let _ = parse_registration(&bytes);
-            let _ = parse_registration(text.as_bytes());
+            let _ = parse_registration(&bytes, MAX_REGISTRATION);
+            let _ = parse_registration(text.as_bytes(), MAX_REGISTRATION);
         }
 
         #[test]
         fn what_is_registered_is_sound(uri in "[a-z]{1,12}:(//)?[a-zA-Z0-9.:@/%*#?-]{0,30}") {
             let body = json!({"redirect_uris": [uri], "token_endpoint_auth_method": "none"}).to_string();
-            if let Ok(metadata) = parse_registration(body.as_bytes()) {
+            if let Ok(metadata) = parse_registration(body.as_bytes(), MAX_REGISTRATION) {
                 prop_assert_eq!(metadata.redirect_uris[0].as_str(), uri);
                 prop_assert_eq!(metadata.digest(), metadata.clone().digest());
             }

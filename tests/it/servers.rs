@@ -1,6 +1,9 @@
 //! Servers that admins keep in the dashboard: added, changed, tried, switched and removed, and who reaches them meanwhile.
 
-use crate::support::{Agent, Answer, Appliance, Browser, Served, Upstream, Wire, free_address, parameter, set_up};
+use crate::revocation::resource_server;
+use crate::support::{
+    Agent, Answer, Appliance, Browser, Served, Upstream, Wire, callback_parameters, free_address, parameter, set_up,
+};
 use axum::http::Method;
 use keyward::access::{ServerName, ServerSource};
 use keyward::clock::minutes;
@@ -197,7 +200,30 @@ async fn who_was_let_in_to_a_removed_server_does_not_reach_what_is_set_up_there_
     agent.refresh(&appliance, refresh).await.expect(400);
     assert!(later.seen().is_empty());
     assert_eq!(echo(&appliance, &everywhere, "/mcp/files").await, 200, "a token for every server is for those to come");
+    let (_, basic) = resource_server(&appliance);
+    for (token, active) in [(access, false), (chosen, false), (everywhere.as_str(), true)] {
+        let told = appliance.post_form("/introspect", &[("token", token)], &[("authorization", &basic)]).await.expect(200);
+        assert_eq!(told.json()["active"], active, "introspection knows it too");
+    }
     connect(&appliance, &mut browser, &agent, "files").await;
+}
+
+#[tokio::test]
+async fn a_consent_page_that_was_open_meanwhile_gives_nothing_of_the_server_that_is_set_up_later() {
+    let (appliance, mut browser) = story().await;
+    let (upstream, later) = (Upstream::start(), Upstream::start());
+    add(&appliance, &mut browser, "files", &upstream.url()).await;
+    let agent = Agent::register(&appliance, "Desk").await;
+    let asked = agent.authorize_path(&appliance, &[("resource", &appliance.url_of("files"))]);
+    let page = browser.get(&appliance, &asked).await.expect(200);
+    remove(&appliance, &mut browser, "files").await;
+    appliance.advance(minutes(1));
+    add(&appliance, &mut browser, "files", &later.url()).await;
+    let form = Browser::form(&page, "/authorize");
+    let answer = browser.send(&appliance, "/authorize", &form, &[("decision", "approve")]).await;
+    let callback = callback_parameters(&answer.header("location"));
+    assert_eq!(parameter(&callback, "error").as_deref(), Some("invalid_target"));
+    assert!(appliance.app.connections(appliance.admin.id).unwrap().is_empty());
 }
 
 #[tokio::test]

@@ -20,8 +20,9 @@ pub async fn post(State(state): State<WebState>, request: Request) -> Result<Res
         let text = "send the client metadata as application/json";
         return Err(refuse(&ProtocolError::new(ErrorCode::InvalidClientMetadata, text)));
     }
-    let bytes = body::read(&parts.headers, body, state.limits().registration_body).await.map_err(bad_body)?;
-    let metadata = parse_registration(&bytes).map_err(|error| refuse(&error.into()))?;
+    let limit = state.limits().registration_body;
+    let bytes = body::read(&parts.headers, body, limit).await.map_err(bad_body)?;
+    let metadata = parse_registration(&bytes, limit).map_err(|error| refuse(&error.into()))?;
     let asked = metadata.clone();
     let registered = blocking::run(&state.app, move |app| app.register_client(metadata)).await.map_err(busy)?;
     let Registered { client, secret } = registered.map_err(|error| refuse(&error))?;
