@@ -222,7 +222,7 @@ impl App {
             add_session(tx, session)
         })?;
         self.publish_users(&[id])?;
-        tracing::info!(user = %id, %invitation, address = ?caller.address, "invitation accepted");
+        tracing::info!(user = %id, %invitation, address = caller.address.map(display), "invitation accepted");
         Ok(session_id)
     }
 }

@@ -42,7 +42,7 @@ impl App {
         let right = hash.verify(password);
         let Some(user) = user.filter(|user| right && !user.is_disabled()) else {
             // Not the name as typed: people type passwords into the wrong field.
-            tracing::info!(user = ?known, address = ?caller.address, "sign-in refused");
+            tracing::info!(user = known.map(display), address = caller.address.map(display), "sign-in refused");
             self.repeats.count(EventKind::SignInFailed, known, caller.address);
             return Err(OperationError::invalid(WRONG));
         };
@@ -67,7 +67,7 @@ impl App {
                 _ => Err(OperationError::invalid(WRONG)),
             }
         })?;
-        tracing::info!(user = %user_id, address = ?caller.address, "signed in");
+        tracing::info!(user = %user_id, address = caller.address.map(display), "signed in");
         Ok(id)
     }
 

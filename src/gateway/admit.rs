@@ -8,6 +8,7 @@ use crate::access::{Denied, GuardedServer, InsufficientScope, Operation, decide}
 use crate::app::App;
 use crate::app::live::Live;
 use crate::app::usage::CallerRef;
+use crate::clock::Timestamp;
 use crate::id::UserId;
 use crate::mcp::Asker;
 use crate::token::{GenuineToken, TokenRefusal};
@@ -59,10 +60,10 @@ pub(super) fn admit(
     Ok(asker)
 }
 
-/// Whether the request of `asker` would be admitted once more, now: it was, and goes on.
-pub(super) fn admit_again(app: &App, asked: &Asker) -> Result<(), Refusal> {
-    let (live, now) = (app.live(), app.now());
-    let genuine = live.verifier().verify_again(&asked.token, &live.keys(), live.revoked(), now);
+/// Whether the request of `asker` would be admitted once more by what holds now, if it were `at`: it was, and goes on.
+pub(super) fn admit_again(app: &App, asked: &Asker, at: Timestamp) -> Result<(), Refusal> {
+    let live = app.live();
+    let genuine = live.verifier().verify_again(&asked.token, &live.keys(), live.revoked(), at);
     let genuine = genuine.map_err(Refusal::Token)?;
     let servers = live.servers();
     let server = servers.by_path(&asked.server.path).filter(|server| server.is_same_place(&asked.server));

@@ -44,5 +44,5 @@ mod told;
 mod tool_list;
 mod verify;
 
-pub use open_streams::{NOTICED_WITHIN, OpenStreams};
+pub use open_streams::{ANSWER_OUTLIVES_TOKEN, NOTICED_WITHIN, OpenStreams};
 pub use router::{ConnectPage, GatewayOptions, router, routes};

@@ -5,11 +5,15 @@
 //! function that admits ([`admit_again`]): when anything was published on which it depends who may pass, when the token
 //! is over, and now and then. Nobody is asked about while nothing happens.
 //!
+//! An answer to a single request may outlive its token by a while ([`ANSWER_OUTLIVES_TOKEN`]): the request was in order
+//! when it came, and its client has a newer token for the next. What only listens ends with the token.
+//!
 //! A stream that may not go on ends, and its client reads why when it comes again; any other answer breaks off, so that nobody
 //! takes the part for the whole. What stands behind is let go of. When Keyward stops, the streams end that only listen and
 //! have no end of their own; whatever has, gets to it.
 
 use crate::app::App;
+use crate::clock::{Timestamp, hours};
 use crate::gateway::admit::{Refusal, admit_again};
 use crate::gateway::list_filter::is_stream;
 use crate::mcp::Asker;
@@ -26,6 +30,8 @@ use tokio::sync::watch;
 
 /// How long an answer may go on after its request would no longer be admitted, at most.
 pub const NOTICED_WITHIN: Duration = Duration::from_secs(1);
+/// How long the answer to a single request may go on after its token has expired.
+pub const ANSWER_OUTLIVES_TOKEN: Duration = hours(1);
 /// How often is asked again although nothing was heard: clocks may be set, and machines sleep.
 const ASKED_AGAIN_AFTER: Duration = Duration::from_mins(1);
 
@@ -96,13 +102,11 @@ impl OpenStreams {
         mut admitted: Admitted,
         answering: impl Future<Output = Response>,
     ) -> Result<Response, Over> {
-        // Most answers are there at once. A request that was in order when it came and is answered only once is not cut
-        // off by the clock.
-        let over = async { self.over(&admitted, admitted.listens).await };
         let mut response = tokio::select! {
+            // Most answers are there at once.
             biased;
             response = answering => response,
-            over = over => return Err(over),
+            over = self.over(&admitted) => return Err(over),
         };
         if response.body().size_hint().exact().is_some() {
             return Ok(response);
@@ -110,7 +114,7 @@ impl OpenStreams {
         admitted.listens |= response.extensions_mut().remove::<Listens>().is_some();
         let (streams, is_events) = (self.clone(), is_stream(response.headers()));
         let over = Box::pin(async move {
-            let over = streams.over(&admitted, true).await;
+            let over = streams.over(&admitted).await;
             if let Over::Refused(refusal) = &over {
                 refusal.log(&admitted.asker.server);
             }
@@ -120,31 +124,42 @@ impl OpenStreams {
     }
 
     /// Waits until an answer may not go on.
-    async fn over(&self, admitted: &Admitted, by_the_clock: bool) -> Over {
+    async fn over(&self, admitted: &Admitted) -> Over {
         let (Admitted { asker, listens, .. }, mut changes) = (admitted, admitted.changes);
         let mut news = self.watch();
         loop {
             let heard = news.wait_for(|news| news.changes > changes || (news.stopping && *listens));
-            let waited = tokio::time::sleep(self.until_asked_again(asker));
+            let waited = tokio::time::sleep(self.until_asked_again(admitted));
             tokio::select! {
                 heard = heard => match heard {
                     Ok(news) if news.stopping && *listens => return Over::Stopping,
                     Ok(news) => changes = news.changes,
                     Err(_) => return Over::Stopping,
                 },
-                () = waited, if by_the_clock => {}
+                () = waited => {}
             }
-            if let Err(refusal) = admit_again(&self.shared.app, asker) {
+            if let Err(refusal) = admit_again(&self.shared.app, asker, self.moment(admitted)) {
                 return Over::Refused(refusal);
             }
         }
     }
 
-    fn until_asked_again(&self, asker: &Asker) -> Duration {
-        let (live, now) = (self.shared.app.live(), self.shared.app.now());
-        let over_at = live.verifier().over_at(asker.token.claims().expires_at);
+    /// The moment for which it is asked whether the answer may go on: now, or the last one of its token that is over since
+    /// less than the time by which the answer may outlive it.
+    fn moment(&self, admitted: &Admitted) -> Timestamp {
+        let (now, expires_at) = (self.shared.app.now(), admitted.asker.token.claims().expires_at);
+        if now < self.ends_at(admitted) { now.min(expires_at - Duration::from_millis(1)) } else { now }
+    }
+
+    /// When the clock alone ends it.
+    fn ends_at(&self, admitted: &Admitted) -> Timestamp {
+        let over_at = self.shared.app.live().verifier().over_at(admitted.asker.token.claims().expires_at);
+        if admitted.listens { over_at } else { over_at + ANSWER_OUTLIVES_TOKEN }
+    }
+
+    fn until_asked_again(&self, admitted: &Admitted) -> Duration {
         // Timers may be early by less than that.
-        over_at.since(now).clamp(Duration::from_millis(10), ASKED_AGAIN_AFTER)
+        self.ends_at(admitted).since(self.shared.app.now()).clamp(Duration::from_millis(10), ASKED_AGAIN_AFTER)
     }
 
     /// The news, which somebody looks for while anybody waits for them.

@@ -241,7 +241,8 @@ mod tests {
     #[test]
     fn real_clients_register_and_get_everything_back() {
         for (name, body) in BODIES {
-            let metadata = parse_registration(body.as_bytes(), MAX_REGISTRATION).unwrap_or_else(|error| panic!("{name}: {error}"));
+            let metadata =
+                parse_registration(body.as_bytes(), MAX_REGISTRATION).unwrap_or_else(|error| panic!("{name}: {error}"));
             assert_eq!(metadata.name.as_deref(), Some(name));
             let answer = register(&metadata, None);
             for (field, value) in serde_json::from_str::<Value>(body).unwrap().as_object().unwrap() {
@@ -288,7 +289,9 @@ mod tests {
         for (field, value) in body.as_object().unwrap() {
             assert_eq!(answer[field], *value, "{field}");
         }
-        let unknown = parse_registration(br#"{"redirect_uris":["https://c.example/cb"],"tls_client_x":1}"#, MAX_REGISTRATION).unwrap();
+        let unknown =
+            parse_registration(br#"{"redirect_uris":["https://c.example/cb"],"tls_client_x":1}"#, MAX_REGISTRATION)
+                .unwrap();
         assert!(register(&unknown, None).get("tls_client_x").is_none());
     }
 

@@ -7,8 +7,8 @@ use crate::support::{Appliance, Events, Upstream, Wire};
 use axum::http::Method;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use keyward::clock::{Clock, Timestamp};
-use keyward::gateway::NOTICED_WITHIN;
+use keyward::clock::{Clock, Timestamp, days, minutes};
+use keyward::gateway::{ANSWER_OUTLIVES_TOKEN, NOTICED_WITHIN};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
@@ -159,7 +159,34 @@ async fn streams_end_when_their_token_expires() {
     let mut streams = story.open(&token).await;
     all_go_on(&mut streams).await;
     story.appliance.advance(Duration::from_secs(2));
-    all_end(streams).await;
+    let (mut calls, listening): (Vec<_>, Vec<_>) =
+        streams.into_iter().partition(|stream| stream.what.starts_with("a call"));
+    assert_eq!((calls.len(), listening.len()), (2, 3));
+    all_end(listening).await;
+    story.upstream.until_open(1).await;
+
+    // The clock is looked at when there is news.
+    let news = || story.appliance.app.rotate_signing_keys().unwrap();
+    story.appliance.advance(Duration::from_secs(10));
+    news();
+    tokio::time::sleep(2 * NOTICED_WITHIN).await;
+    all_go_on(&mut calls).await;
+    story.appliance.advance(ANSWER_OUTLIVES_TOKEN);
+    news();
+    all_end(calls).await;
+    story.upstream.until_open(0).await;
+}
+
+#[tokio::test]
+async fn a_call_whose_token_has_expired_still_ends_with_what_ends_its_user() {
+    let mut story = Story::new();
+    let ben = story.appliance.add_member("ben");
+    let (_, token) = story.appliance.personal_token_of(ben.id, "Laptop");
+    let mut calls: Vec<_> = story.open(&token).await;
+    calls.retain(|stream| stream.what.starts_with("a call"));
+    story.appliance.advance(days(365) + minutes(1));
+    story.appliance.app.disable_user(story.appliance.by_admin(), ben.id).unwrap();
+    all_end(calls).await;
     story.upstream.until_open(0).await;
 }
 

@@ -202,7 +202,8 @@ async fn who_was_let_in_to_a_removed_server_does_not_reach_what_is_set_up_there_
     assert_eq!(echo(&appliance, &everywhere, "/mcp/files").await, 200, "a token for every server is for those to come");
     let (_, basic) = resource_server(&appliance);
     for (token, active) in [(access, false), (chosen, false), (everywhere.as_str(), true)] {
-        let told = appliance.post_form("/introspect", &[("token", token)], &[("authorization", &basic)]).await.expect(200);
+        let told =
+            appliance.post_form("/introspect", &[("token", token)], &[("authorization", &basic)]).await.expect(200);
         assert_eq!(told.json()["active"], active, "introspection knows it too");
     }
     connect(&appliance, &mut browser, &agent, "files").await;
@@ -221,7 +222,7 @@ async fn a_consent_page_that_was_open_meanwhile_gives_nothing_of_the_server_that
     add(&appliance, &mut browser, "files", &later.url()).await;
     let form = Browser::form(&page, "/authorize");
     let answer = browser.send(&appliance, "/authorize", &form, &[("decision", "approve")]).await;
-    let callback = callback_parameters(&answer.header("location"));
+    let callback = callback_parameters(answer.header("location"));
     assert_eq!(parameter(&callback, "error").as_deref(), Some("invalid_target"));
     assert!(appliance.app.connections(appliance.admin.id).unwrap().is_empty());
 }

@@ -8,7 +8,7 @@ use axum::extract::{Request, State};
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, PRAGMA,
-    RETRY_AFTER, WWW_AUTHENTICATE,
+    RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
@@ -23,6 +23,7 @@ pub fn json(status: StatusCode, body: &impl Serialize) -> Response {
                 (CONTENT_TYPE, HeaderValue::from_static("application/json")),
                 (CACHE_CONTROL, HeaderValue::from_static("no-store")),
                 (PRAGMA, HeaderValue::from_static("no-cache")),
+                (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
             ];
             (status, headers, bytes).into_response()
         }
