@@ -118,6 +118,10 @@ define_ids! {
     TokenId = "tok";
     /// A browser's signed-in state.
     SessionId = "ses";
+    /// A sign-in whose second factor is still missing; no session, and no page takes it for one.
+    HalfSessionId = "hlf";
+    /// A second factor of a user.
+    FactorId = "fac";
     /// A one-time link to an account; its secret is another thing.
     InvitationId = "inv";
     /// This installation: stands in the database and in a file beside it.

@@ -35,6 +35,12 @@ pub enum Purpose {
     EnteredSecret,
     /// A place in a long list.
     Cursor,
+    /// The cookie that names a sign-in whose second factor is still missing.
+    HalfSessionCookie,
+    /// The secret of an authenticator app, in the store.
+    FactorSecret,
+    /// The secret of an authenticator app that its owner has not confirmed yet, in a form.
+    FactorEnrolment,
 }
 
 impl Purpose {
@@ -50,6 +56,9 @@ impl Purpose {
             Self::ServerSecret => "keyward/server-secret/1",
             Self::EnteredSecret => "keyward/entered-secret/1",
             Self::Cursor => "keyward/cursor/1",
+            Self::HalfSessionCookie => "keyward/half-session/1",
+            Self::FactorSecret => "keyward/factor-secret/1",
+            Self::FactorEnrolment => "keyward/factor-enrolment/1",
         }
     }
 }

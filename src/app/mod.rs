@@ -20,6 +20,7 @@ pub mod personal_tokens;
 pub mod register;
 pub mod rescue;
 pub mod revoke;
+pub mod second_factor;
 pub mod servers;
 pub mod set_up;
 pub mod sign_in;

@@ -3,18 +3,22 @@
 //! A wrong name and a wrong password look the same and take the same time. Every attempt is counted before the password
 //! is looked at, by account and by network; a browser that has signed in to the account before is counted apart, so that
 //! whoever guesses elsewhere does not keep its owner out. Signing in always makes a new session and ends the one that the browser had.
+//!
+//! Who has a second factor is signed in by giving it, and by nothing before: see [`super::second_factor`].
 
+use crate::account::half_session::HalfSessionKey;
 use crate::account::password::{NewPassword, PasswordHash};
 use crate::account::session::Session;
 use crate::account::throttle::network_of;
 use crate::account::user::{User, Username};
 use crate::app::error::OperationError;
 use crate::app::password_resets::remove_password_reset_of;
+use crate::app::second_factor::{Standing, add_half_session, has_factor, remove_half_sessions_of};
 use crate::app::{App, Caller};
 use crate::clock::Timestamp;
 use crate::entropy::Entropy;
 use crate::event::{Event, EventKind};
-use crate::id::{SessionId, UserId};
+use crate::id::{HalfSessionId, SessionId, UserId};
 use crate::store::tables::{SESSIONS, SESSIONS_BY_USER, USERS};
 use crate::store::{Reads, Scan, WriteTx};
 
@@ -24,15 +28,25 @@ const MOST_SESSIONS: usize = 50;
 /// Why a sign-in failed, in words that tell a stranger nothing.
 const WRONG: &str = "The user name or the password is not right. Check both and try again.";
 
+/// What name and password lead to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignIn {
+    /// A session.
+    Done(SessionId),
+    /// The question for the second factor.
+    Half(HalfSessionKey),
+}
+
 impl App {
-    /// Signs in and returns the new session; `previous` is the session that the browser had, which ends.
+    /// Signs in who has no second factor, and otherwise notes that the password was right. `previous` is the session that the
+    /// browser had; it ends when somebody is signed in.
     pub fn sign_in(
         &self,
         name: &str,
         password: &str,
         previous: Option<SessionId>,
         caller: &Caller,
-    ) -> Result<SessionId, OperationError> {
+    ) -> Result<SignIn, OperationError> {
         let now = self.now();
         let key = Username::parse(name).map_or_else(|_| String::new(), |name| name.canonical());
         let user = self.user_called(&key)?;
@@ -46,29 +60,39 @@ impl App {
             self.repeats.count(EventKind::SignInFailed, known, caller.address);
             return Err(OperationError::invalid(WRONG));
         };
-        self.end_attempt(&key, caller);
         let rehashed = hash.is_outdated().then(|| NewPassword::parse(password, "")).and_then(Result::ok);
         let rehashed = rehashed.map(|password| password.hash(&*self.entropy));
         let session = NewSession::of(&user, caller, now, &*self.entropy);
         let (id, user_id, pen) = (session.id(), user.id, self.pen());
+        let half = HalfSessionKey { user: user_id, id: HalfSessionId::generate(now, &*self.entropy) };
         let event = Event::of(EventKind::SignedIn).by(user_id).about(user_id).session(id).from(caller.address);
-        self.store.write(move |tx| {
+        let step = self.store.write(move |tx| {
+            // The password that was checked must still be the one that counts.
+            let current = tx.get(USERS, &user_id)?.filter(|user| user.password == hash && !user.is_disabled());
+            let current = current.ok_or_else(|| OperationError::invalid(WRONG))?;
+            let user = User { password: rehashed.unwrap_or(hash), ..current };
+            if has_factor(tx, user_id)? {
+                tx.put(USERS, &user_id, &user)?;
+                add_half_session(tx, half, now)?;
+                return Ok(SignIn::Half(half));
+            }
             if let Some(previous) = previous {
                 remove_session(tx, previous)?;
             }
-            // The password that was checked must still be the one that counts.
-            match tx.get(USERS, &user_id)? {
-                Some(current) if current.password == hash && !current.is_disabled() => {
-                    let password = rehashed.unwrap_or(hash);
-                    tx.put(USERS, &user_id, &User { password, last_signed_in_at: Some(now), ..current })?;
-                    pen.write(tx, event)?;
-                    add_session(tx, session)
-                }
-                _ => Err(OperationError::invalid(WRONG)),
-            }
+            tx.put(USERS, &user_id, &User { last_signed_in_at: Some(now), ..user })?;
+            pen.write(tx, event)?;
+            add_session(tx, session)?;
+            Ok::<_, OperationError>(SignIn::Done(id))
         })?;
-        tracing::info!(user = %user_id, address = caller.address.map(display), "signed in");
-        Ok(id)
+        match step {
+            SignIn::Done(_) => {
+                self.end_attempt(&key, caller);
+                tracing::info!(user = %user_id, address = caller.address.map(display), "signed in");
+            }
+            // The attempt goes on counting: who knows the password must not clear the slate for guessing codes.
+            SignIn::Half(_) => tracing::info!(user = %user_id, address = caller.address.map(display), "password right"),
+        }
+        Ok(step)
     }
 
     /// Ends a session.
@@ -82,19 +106,15 @@ impl App {
         })
     }
 
-    /// The session with this id and its user, if it is still good; notes the visit now and then.
-    pub fn session(&self, id: SessionId) -> Result<Option<(Session, User)>, OperationError> {
+    /// What the session with this id is good for, if it is; notes the visit now and then.
+    pub fn session(&self, id: SessionId) -> Result<Option<Standing>, OperationError> {
         let (now, policy) = (self.now(), self.options.sessions);
         let found = self.store.read(|tx| {
             let Some(session) = tx.get(SESSIONS, &id)? else { return Ok(None) };
-            let user = tx.get(USERS, &session.user)?;
-            Ok::<_, OperationError>(
-                user.filter(|user| session.is_good_for(user, now, &policy)).map(|user| (session, user)),
-            )
+            let user = tx.get(USERS, &session.user)?.filter(|user| session.is_good_for(user, now, &policy));
+            Ok::<_, OperationError>(user.map(|user| Standing::of(tx, session, user)).transpose()?)
         })?;
-        if let Some((session, _)) = &found
-            && session.wants_touch(now, &policy)
-        {
+        if found.as_ref().is_some_and(|found| found.session().wants_touch(now, &policy)) {
             self.store.write(move |tx| {
                 tx.change(SESSIONS, &id, |session: &mut Session| session.seen_at = now)?;
                 Ok::<_, OperationError>(())
@@ -165,6 +185,7 @@ impl App {
     pub fn sign_out_others(&self, user: UserId, keep: SessionId) -> Result<usize, OperationError> {
         let pen = self.pen();
         self.store.write(move |tx| {
+            remove_half_sessions_of(tx, user)?;
             let mut ended = 0;
             for (_, id) in tx.keys(SESSIONS_BY_USER, Scan::prefix(&user))? {
                 if id != keep {
@@ -191,7 +212,7 @@ impl App {
     }
 
     /// `known` is the account's user, if there is one.
-    fn begin_attempt(
+    pub(super) fn begin_attempt(
         &self,
         account: &str,
         known: Option<UserId>,
@@ -216,7 +237,7 @@ impl App {
         Ok(throttles.sign_in_by_account.begin(&attempts_key(account, caller), now)?)
     }
 
-    fn end_attempt(&self, account: &str, caller: &Caller) {
+    pub(super) fn end_attempt(&self, account: &str, caller: &Caller) {
         let mut throttles = self.throttles();
         throttles.sign_in_by_account.succeeded(&attempts_key(account, caller));
         if let Some(address) = caller.address {
@@ -274,8 +295,9 @@ pub(super) fn remove_session(tx: &mut WriteTx, id: SessionId) -> Result<(), Oper
     Ok(())
 }
 
-/// Ends all sessions of a user; says how many.
+/// Ends all sessions of a user, and what would become one; says how many sessions.
 pub(super) fn remove_sessions_of(tx: &mut WriteTx, user: UserId) -> Result<usize, OperationError> {
+    remove_half_sessions_of(tx, user)?;
     let sessions = tx.keys(SESSIONS_BY_USER, Scan::prefix(&user))?;
     for (_, id) in &sessions {
         remove_session(tx, *id)?;

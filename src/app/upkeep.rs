@@ -3,6 +3,7 @@
 //! Nothing depends on the sweep for its safety: whatever reads a row checks its time. Each
 //! transaction does a bounded amount of work, so that a large backlog does not hold up the writer.
 
+use crate::account::half_session::HalfSession;
 use crate::account::invitation::Invitation;
 use crate::account::password_reset::PasswordReset;
 use crate::account::personal_token::PersonalToken;
@@ -24,9 +25,9 @@ use crate::oauth::grant::Grant;
 use crate::oauth::refresh_token::RefreshToken;
 use crate::secret::TokenDigest;
 use crate::store::tables::{
-    AUTHORIZATION_CODES, CLIENTS, GRANT_DAYS, GRANT_USES, GRANTS, GRANTS_BY_CLIENT, GRANTS_BY_USER, INVITATIONS,
-    PASSWORD_RESETS, PERSONAL_TOKENS, PERSONAL_TOKENS_BY_OWNER, REFRESH_PACES, REFRESH_TOKENS, REVOCATIONS, SESSIONS,
-    TOKEN_DAYS, TOKEN_USES, USED_ASSERTIONS,
+    AUTHORIZATION_CODES, CLIENTS, GRANT_DAYS, GRANT_USES, GRANTS, GRANTS_BY_CLIENT, GRANTS_BY_USER, HALF_SESSIONS,
+    INVITATIONS, PASSWORD_RESETS, PERSONAL_TOKENS, PERSONAL_TOKENS_BY_OWNER, REFRESH_PACES, REFRESH_TOKENS,
+    REVOCATIONS, SESSIONS, TOKEN_DAYS, TOKEN_USES, USED_ASSERTIONS,
 };
 use crate::store::{Key, Reads, Record, Scan, Table, WriteTx};
 use std::time::Duration;
@@ -97,6 +98,9 @@ impl App {
 
         let over = move |session: &Session| session.expires_at(&sessions) <= now;
         self.sweep_table(SESSIONS, over, |tx, id, _| remove_session(tx, id))?;
+
+        let over = move |half: &HalfSession| half.is_over(now);
+        self.sweep_table(HALF_SESSIONS, over, |tx, key, _| Ok(tx.remove(HALF_SESSIONS, &key).map(drop)?))?;
 
         let over = move |token: &PersonalToken| token.ended_at(now).is_some_and(|ended| now.since(ended) >= keep);
         self.sweep_table(PERSONAL_TOKENS, over, |tx, id, token| {

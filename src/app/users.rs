@@ -15,6 +15,7 @@ use crate::app::error::OperationError;
 use crate::app::password_resets::remove_password_reset_of;
 use crate::app::personal_tokens::release_name;
 use crate::app::revoke::record;
+use crate::app::second_factor::remove_factors_of;
 use crate::app::sign_in::remove_sessions_of;
 use crate::app::upkeep::remove_grant;
 use crate::app::upstream_keys::remove_keys_of_user;
@@ -187,6 +188,7 @@ impl App {
             pen.write_by(tx, by, Event::of(EventKind::UserDeleted).about(id))?;
             remove_sessions_of(tx, id)?;
             let keys = remove_keys_of_user(tx, id)?;
+            remove_factors_of(tx, id)?;
             remove_password_reset_of(tx, id)?;
             tx.remove(USERS, &id)?;
             tx.remove(USER_NAMES, &user.name.canonical())?;

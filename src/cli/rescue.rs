@@ -30,6 +30,12 @@ pub(super) enum Users {
         #[arg(value_parser = Username::parse)]
         name: Username,
     },
+    /// Remove every second factor of a user who has lost them; their sessions end, the password stays.
+    ResetFactors {
+        /// The user's name.
+        #[arg(value_parser = Username::parse)]
+        name: Username,
+    },
     /// Accept nothing of a user's any more: sessions, tokens, connected apps.
     Disable {
         /// The user's name.
@@ -79,6 +85,7 @@ impl From<Users> for Request {
         match task {
             Users::List => Self::ListUsers,
             Users::ResetLink { name } => Self::ResetLink { name },
+            Users::ResetFactors { name } => Self::ResetFactors { name },
             Users::Disable { name } => Self::DisableUser { name },
             Users::Enable { name } => Self::EnableUser { name },
             Users::ResetPassword { name } => Self::ResetPassword { name },

@@ -33,6 +33,11 @@ pub fn perform(request: &Request, app: &App) -> Result<String, OperationError> {
             ))
         }
         Request::ListUsers => list_users(app),
+        Request::ResetFactors { name } => {
+            let user = called(app, name)?;
+            app.reset_factors(By::CommandLine, user.id)?;
+            Ok(format!("{} has no second factor any more and is signed out everywhere.\n", user.name))
+        }
         Request::DisableUser { name } => {
             let user = called(app, name)?;
             app.disable_user(By::CommandLine, user.id)?;

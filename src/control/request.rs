@@ -1,8 +1,8 @@
 //! What is asked and answered? One line of JSON each way:
 //!
 //! ```text
-//! {"version":2,"request":{"revoke_token":{"id":"tok_…"}}}
-//! {"version":2,"answer":{"done":"The token tok_… (laptop) is revoked.\n"}}
+//! {"version":3,"request":{"revoke_token":{"id":"tok_…"}}}
+//! {"version":3,"answer":{"done":"The token tok_… (laptop) is revoked.\n"}}
 //! ```
 //!
 //! Requests hold names and ids, never a secret; an answer may hold a new password or a link to one, so its `Debug` shows none of it. A
@@ -15,7 +15,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
 
 /// The version of both lines. A new request, or a change of one, is a new version.
-pub const VERSION: u64 = 2;
+pub const VERSION: u64 = 3;
 
 /// What to do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +35,12 @@ pub enum Request {
     },
     /// List the users.
     ListUsers,
+    /// Remove every second factor of this user; their sessions end.
+    ResetFactors {
+        /// Their name.
+        #[serde(deserialize_with = "username")]
+        name: Username,
+    },
     /// Accept nothing of this user's any more.
     DisableUser {
         /// Their name.
@@ -153,6 +159,7 @@ impl Request {
             Self::ResetPassword { .. } => "users reset-password",
             Self::ResetLink { .. } => "users reset-link",
             Self::ListUsers => "users list",
+            Self::ResetFactors { .. } => "users reset-factors",
             Self::DisableUser { .. } => "users disable",
             Self::EnableUser { .. } => "users enable",
             Self::RevokeToken { .. } => "tokens revoke",
@@ -202,7 +209,7 @@ fn username<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Username, D::E
 mod tests {
     use super::*;
 
-    fn requests() -> [Request; 9] {
+    fn requests() -> [Request; 10] {
         let name = Username::parse("ada").unwrap();
         [
             Request::ResetPassword { name: Username::parse("ada").unwrap() },
@@ -212,6 +219,7 @@ mod tests {
             Request::CondemnKey { id: KeyId::from_bytes([2; 16]) },
             Request::ResetLink { name: name.clone() },
             Request::ListUsers,
+            Request::ResetFactors { name: name.clone() },
             Request::DisableUser { name: name.clone() },
             Request::EnableUser { name },
         ]
@@ -224,12 +232,12 @@ mod tests {
             assert_eq!(line.find('\n'), Some(line.len() - 1), "{line}");
             assert_eq!(Request::parse(line.trim_end().as_bytes()), Ok(request));
         }
-        assert_eq!(requests()[2].to_line(), "{\"version\":2,\"request\":\"list_keys\"}\n", "frozen: others parse it");
+        assert_eq!(requests()[2].to_line(), "{\"version\":3,\"request\":\"list_keys\"}\n", "frozen: others parse it");
     }
 
     #[test]
     fn whatever_is_no_request_is_refused() {
-        let deep = format!("{{\"version\":2,\"request\":{}", "[".repeat(60_000));
+        let deep = format!("{{\"version\":3,\"request\":{}", "[".repeat(60_000));
         for wrong in [
             "",
             " ",
@@ -238,48 +246,48 @@ mod tests {
             "null",
             "1",
             "[]",
-            "[2]",
-            r#"[2,"list_keys"]"#,
+            "[3]",
+            r#"[3,"list_keys"]"#,
             "{}",
             r#"{"request":"list_keys"}"#,
-            r#"{"version":2}"#,
-            r#"{"version":2,"request":null}"#,
-            r#"{"version":2,"request":{}}"#,
-            r#"{"version":2,"request":"list_key"}"#,
-            r#"{"version":2,"request":"ListKeys"}"#,
-            r#"{"version":2,"request":"revoke_token"}"#,
-            r#"{"version":2,"request":{"revoke_token":{}}}"#,
-            r#"{"version":2,"request":{"revoke_token":{"id":"tok_1"}}}"#,
-            r#"{"version":2,"request":{"revoke_token":{"id":"key_00000000000000000000000000"}}}"#,
-            r#"{"version":2,"request":{"revoke_token":{"id":"tok_00000000000000000000000000","why":"lost"}}}"#,
-            r#"{"version":2,"request":{"condemn_key":{"id":7}}}"#,
-            r#"{"version":2,"request":{"reset_password":{"name":""}}}"#,
-            r#"{"version":2,"request":{"reset_password":{"name":"a b"}}}"#,
-            r#"{"version":2,"request":{"reset_password":{"name":"ada","name":"eve"}}}"#,
-            r#"{"version":2,"request":{"reset_password":{"name":"ada","password":"chosen by me"}}}"#,
-            r#"{"version":2,"request":{"list_keys":{},"rotate_keys":{}}}"#,
-            r#"{"version":2,"request":"list_keys","request":"rotate_keys"}"#,
-            r#"{"version":2,"version":2,"request":"list_keys"}"#,
-            r#"{"version":2,"request":"list_keys","as":"root"}"#,
-            r#"{"version":2,"request":"list_keys"} {"version":2,"request":"rotate_keys"}"#,
-            r#"{"version":"2","request":"list_keys"}"#,
-            r#"{"version":2.0,"request":"list_keys"}"#,
+            r#"{"version":3}"#,
+            r#"{"version":3,"request":null}"#,
+            r#"{"version":3,"request":{}}"#,
+            r#"{"version":3,"request":"list_key"}"#,
+            r#"{"version":3,"request":"ListKeys"}"#,
+            r#"{"version":3,"request":"revoke_token"}"#,
+            r#"{"version":3,"request":{"revoke_token":{}}}"#,
+            r#"{"version":3,"request":{"revoke_token":{"id":"tok_1"}}}"#,
+            r#"{"version":3,"request":{"revoke_token":{"id":"key_00000000000000000000000000"}}}"#,
+            r#"{"version":3,"request":{"revoke_token":{"id":"tok_00000000000000000000000000","why":"lost"}}}"#,
+            r#"{"version":3,"request":{"condemn_key":{"id":7}}}"#,
+            r#"{"version":3,"request":{"reset_password":{"name":""}}}"#,
+            r#"{"version":3,"request":{"reset_password":{"name":"a b"}}}"#,
+            r#"{"version":3,"request":{"reset_password":{"name":"ada","name":"eve"}}}"#,
+            r#"{"version":3,"request":{"reset_password":{"name":"ada","password":"chosen by me"}}}"#,
+            r#"{"version":3,"request":{"list_keys":{},"rotate_keys":{}}}"#,
+            r#"{"version":3,"request":"list_keys","request":"rotate_keys"}"#,
+            r#"{"version":3,"version":3,"request":"list_keys"}"#,
+            r#"{"version":3,"request":"list_keys","as":"root"}"#,
+            r#"{"version":3,"request":"list_keys"} {"version":3,"request":"rotate_keys"}"#,
+            r#"{"version":"3","request":"list_keys"}"#,
+            r#"{"version":3.0,"request":"list_keys"}"#,
             r#"{"version":-1,"request":"list_keys"}"#,
-            r#"{"version":2,"request":"list_keys""#,
+            r#"{"version":3,"request":"list_keys""#,
             &deep,
         ] {
             assert_eq!(Request::parse(wrong.as_bytes()), Err(BadRequest::NotUnderstood), "{wrong:.100}");
         }
-        assert_eq!(Request::parse(b"{\"version\":2,\"request\":\"\xff\"}"), Err(BadRequest::NotUnderstood));
+        assert_eq!(Request::parse(b"{\"version\":3,\"request\":\"\xff\"}"), Err(BadRequest::NotUnderstood));
     }
 
     #[test]
     fn another_version_is_told_what_to_do_whatever_else_it_says() {
-        let newer = br#"{"version":3,"request":{"fetch":{"tea":true}},"trace":"x"}"#;
+        let newer = br#"{"version":4,"request":{"fetch":{"tea":true}},"trace":"x"}"#;
         let refusal = Request::parse(newer).unwrap_err();
-        assert_eq!(refusal, BadRequest::OtherVersion { theirs: 3 });
+        assert_eq!(refusal, BadRequest::OtherVersion { theirs: 4 });
         let sentence = refusal.to_string();
-        assert!(sentence.contains("restart the server") && sentence.contains("version 3"), "{sentence}");
+        assert!(sentence.contains("restart the server") && sentence.contains("version 4"), "{sentence}");
     }
 
     #[test]
@@ -291,7 +299,7 @@ mod tests {
         }
         let refused = Answer::parse(br#"{"version":9,"answer":{"refused":"Use version 9."}}"#);
         assert_eq!(refused, Ok(Answer::Refused("Use version 9.".to_owned())));
-        for wrong in ["", "{}", r#"{"version":9,"answer":{"done":"x"}}"#, r#"{"version":2,"answer":{"maybe":"x"}}"#] {
+        for wrong in ["", "{}", r#"{"version":9,"answer":{"done":"x"}}"#, r#"{"version":3,"answer":{"maybe":"x"}}"#] {
             assert_eq!(Answer::parse(wrong.as_bytes()), Err(BadAnswer), "{wrong}");
         }
     }

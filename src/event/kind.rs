@@ -51,6 +51,10 @@ kinds! {
     FactorAdded = 8, "factor_added", SignIns;
     /// A second factor was removed.
     FactorRemoved = 9, "factor_removed", SignIns;
+    /// After the right password, a code was wrong.
+    FactorFailed = 10, "factor_failed", SignIns;
+    /// Somebody made new recovery codes.
+    RecoveryCodesMade = 11, "recovery_codes_made", SignIns;
 
     /// A client was let in.
     AccessApproved = 20, "access_approved", Apps;

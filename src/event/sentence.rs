@@ -33,7 +33,10 @@ impl Event {
 
     /// Whether the address is part of the sentence; it stands beside it otherwise.
     const fn tells_address(&self) -> bool {
-        matches!(self.kind, EventKind::SignedIn | EventKind::SignInFailed | EventKind::SignInSlowed)
+        matches!(
+            self.kind,
+            EventKind::SignedIn | EventKind::SignInFailed | EventKind::SignInSlowed | EventKind::FactorFailed
+        )
     }
 
     fn clause(&self, at: Timestamp) -> String {
@@ -74,6 +77,8 @@ impl Event {
             EventKind::PasswordReset if is_own => format!("{by} set a new password by a link"),
             EventKind::PasswordReset => format!("{by} reset the password of {whom}"),
             EventKind::FactorAdded => format!("{by} added a second factor{}{}", of_whom(), more()),
+            EventKind::FactorFailed => format!("A wrong code was given for {whom}, after the right password"),
+            EventKind::RecoveryCodesMade => format!("{by} made new recovery codes"),
             EventKind::FactorRemoved => format!("{by} removed a second factor{}{}", of_whom(), more()),
 
             EventKind::AccessApproved => format!("{by} connected {} to {}{}", client(), server(), more()),

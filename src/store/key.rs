@@ -5,7 +5,9 @@
 
 use crate::clock::Timestamp;
 use crate::event::Facet;
-use crate::id::{EventId, GrantId, InstanceId, InvitationId, KeyId, SessionId, TokenId, UserId};
+use crate::id::{
+    EventId, FactorId, GrantId, HalfSessionId, InstanceId, InvitationId, KeyId, SessionId, TokenId, UserId,
+};
 use crate::oauth::registration::MetadataDigest;
 use crate::secret::TokenDigest;
 
@@ -82,7 +84,7 @@ macro_rules! keys_of_bytes {
 }
 
 keys_of_bytes! {
-    UserId GrantId KeyId TokenId SessionId InvitationId InstanceId EventId Facet TokenDigest MetadataDigest
+    UserId GrantId KeyId TokenId SessionId HalfSessionId FactorId InvitationId InstanceId EventId Facet TokenDigest MetadataDigest
 }
 
 /// The key of a table with one row.

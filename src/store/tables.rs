@@ -6,16 +6,22 @@
 use super::record::Record;
 use super::table::Table;
 use crate::access::{SealedUpstreamKey, StoredServer};
+use crate::account::factor::Factor;
 use crate::account::group::Group;
+use crate::account::half_session::HalfSession;
 use crate::account::invitation::Invitation;
 use crate::account::password_reset::PasswordReset;
 use crate::account::personal_token::PersonalToken;
+use crate::account::recovery_code::RecoveryCodes;
 use crate::account::session::Session;
+use crate::account::sign_in_policy::SignInPolicy;
 use crate::account::usage::LastUse;
 use crate::account::user::User;
 use crate::clock::Timestamp;
 use crate::event::{DayCounts, Event, Facet, ServerDays};
-use crate::id::{EventId, GrantId, InstanceId, InvitationId, KeyId, SessionId, TokenId, UserId};
+use crate::id::{
+    EventId, FactorId, GrantId, HalfSessionId, InstanceId, InvitationId, KeyId, SessionId, TokenId, UserId,
+};
 use crate::keys::SigningKey;
 use crate::oauth::authorization_code::AuthorizationCode;
 use crate::oauth::client::Client;
@@ -54,6 +60,15 @@ pub const PASSWORD_RESET_OF: Table<UserId, TokenDigest> = Table::new("password_r
 pub const SESSIONS: Table<SessionId, Session> = Table::new("sessions");
 /// A user's sessions.
 pub const SESSIONS_BY_USER: Table<(UserId, SessionId), ()> = Table::new("sessions_by_user");
+
+/// Sign-ins whose second factor is missing.
+pub const HALF_SESSIONS: Table<(UserId, HalfSessionId), HalfSession> = Table::new("half_sessions");
+/// Users' second factors, their secrets sealed.
+pub const FACTORS: Table<(UserId, FactorId), Factor> = Table::new("factors");
+/// Digests of the recovery codes of a user.
+pub const RECOVERY_CODES: Table<UserId, RecoveryCodes> = Table::new("recovery_codes");
+/// What is asked of people who sign in; the default without a row.
+pub const SIGN_IN_POLICY: Table<(), SignInPolicy> = Table::new("sign_in_policy");
 
 /// Personal tokens, without the tokens.
 pub const PERSONAL_TOKENS: Table<TokenId, PersonalToken> = Table::new("personal_tokens");
@@ -164,4 +179,4 @@ macro_rules! first_version {
     )*};
 }
 
-first_version! { Group Invitation PasswordReset Session PersonalToken LastUse Client Grant AuthorizationCode RefreshToken SigningKey RevocationEntry SealedUpstreamKey StoredServer Event DayCounts ServerDays }
+first_version! { Group Invitation PasswordReset Session PersonalToken LastUse Client Grant AuthorizationCode RefreshToken SigningKey RevocationEntry SealedUpstreamKey StoredServer Event DayCounts ServerDays HalfSession Factor RecoveryCodes SignInPolicy }

@@ -23,6 +23,8 @@ pub struct CookieNames {
 pub enum CookieKind {
     /// Names the session.
     Session,
+    /// Names the sign-in whose second factor is missing.
+    HalfSession,
     /// Says which account the browser has signed in to before.
     Known,
     /// Binds forms of a browser that has not signed in.
@@ -42,6 +44,8 @@ impl CookieNames {
         match (kind, self.secure) {
             (CookieKind::Session, true) => "__Host-keyward-session",
             (CookieKind::Session, false) => "keyward-session",
+            (CookieKind::HalfSession, true) => "__Host-keyward-half-session",
+            (CookieKind::HalfSession, false) => "keyward-half-session",
             (CookieKind::Known, true) => "__Host-keyward-known",
             (CookieKind::Known, false) => "keyward-known",
             (CookieKind::Visit, true) => "__Host-keyward-visit",

@@ -4,6 +4,7 @@ pub mod page;
 pub mod assets;
 pub mod when;
 pub mod chart;
+pub mod qr;
 pub mod error;
 pub mod respond;
 pub mod cookies;

@@ -71,9 +71,21 @@ pub enum Notice {
     Joined,
     /// A password was set by a link.
     PasswordSet,
+    /// A second factor was added.
+    FactorAdded,
+    /// A second factor was removed.
+    FactorRemoved,
+    /// Somebody signed in with a recovery code.
+    RecoveryCodeUsed,
+    /// A sign-in took too long.
+    SignInOver,
+    /// The second factors of a user were removed.
+    UserFactorsReset,
+    /// It was decided who must have a second factor.
+    PolicySet,
 }
 
-const ALL: [Notice; 31] = [
+const ALL: [Notice; 37] = [
     Notice::SetUp,
     Notice::SignedOut,
     Notice::OthersSignedOut,
@@ -105,6 +117,12 @@ const ALL: [Notice; 31] = [
     Notice::InvitationRevoked,
     Notice::Joined,
     Notice::PasswordSet,
+    Notice::FactorAdded,
+    Notice::FactorRemoved,
+    Notice::RecoveryCodeUsed,
+    Notice::SignInOver,
+    Notice::UserFactorsReset,
+    Notice::PolicySet,
 ];
 
 impl Notice {
@@ -149,6 +167,12 @@ impl Notice {
             Self::InvitationRevoked => "The invitation is revoked. Its link opens nothing any more.",
             Self::Joined => "Welcome. The account is yours, and the link no longer works.",
             Self::PasswordSet => "Your new password is set. Sign in with it.",
+            Self::FactorAdded => "Your second factor is on. From now on it is asked for after the password.",
+            Self::FactorRemoved => "The second factor is removed.",
+            Self::RecoveryCodeUsed => "You signed in with a recovery code. It is used up.",
+            Self::SignInOver => "That took longer than five minutes. Sign in again.",
+            Self::UserFactorsReset => "Their second factors are removed, and they are signed out everywhere.",
+            Self::PolicySet => "The policy is set. It counts from the next request on.",
         }
     }
 
@@ -185,6 +209,12 @@ impl Notice {
             Self::InvitationRevoked => "invitation-revoked",
             Self::Joined => "joined",
             Self::PasswordSet => "password-set",
+            Self::FactorAdded => "factor-added",
+            Self::FactorRemoved => "factor-removed",
+            Self::RecoveryCodeUsed => "recovery-code-used",
+            Self::SignInOver => "sign-in-over",
+            Self::UserFactorsReset => "factors-reset",
+            Self::PolicySet => "policy-set",
         }
     }
 

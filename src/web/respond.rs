@@ -38,10 +38,22 @@ pub fn to_login(method: &Method, uri: &Uri) -> Response {
     }
 }
 
+/// To the page where a second factor is added, and back to `uri` afterwards in the same way.
+pub fn to_enrolment(method: &Method, uri: &Uri) -> Response {
+    let next = uri.path_and_query().map_or("", |path| path.as_str());
+    let next = LocalPath::parse(next).filter(|_| *method == Method::GET);
+    see_other(&next.map_or_else(|| paths::AUTHENTICATOR.to_owned(), |next| on_the_way(paths::AUTHENTICATOR, &next)))
+}
+
 /// The login page on the way to `next`.
 pub fn login_path(next: &LocalPath) -> String {
+    on_the_way(paths::LOGIN, next)
+}
+
+/// A page on the way to `next`, which it reads from its query.
+pub fn on_the_way(page: &str, next: &LocalPath) -> String {
     let query: String = url::form_urlencoded::Serializer::new(String::new()).append_pair("next", &next.0).finish();
-    format!("{}?{query}", paths::LOGIN)
+    format!("{page}?{query}")
 }
 
 /// A path of this site to go on to: never another host, however it is written.

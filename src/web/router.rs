@@ -4,13 +4,13 @@
 
 use crate::web::assets;
 use crate::web::dashboard::{
-    check, clients, connections, events, groups, home, invitations, personal_tokens, security, servers, signing_keys,
-    upstream_key, users,
+    check, clients, connections, events, groups, home, invitations, personal_tokens, second_factor, security, servers,
+    signing_keys, upstream_key, users,
 };
 use crate::web::error::ErrorView;
 use crate::web::oauth::{self, authorize, introspect, metadata, register, revoke, token};
 use crate::web::respond;
-use crate::web::sign_in::{invitation, login, logout, reset, set_up};
+use crate::web::sign_in::{self, invitation, login, logout, reset, set_up};
 use crate::web::state::WebState;
 use crate::wire::host_check::HostPolicy;
 use crate::wire::paths;
@@ -42,6 +42,7 @@ pub fn router(state: WebState, hosts: HostPolicy) -> Router {
         .route(paths::INVITATION, get(invitation::get).post(invitation::post))
         .route(paths::RESET, get(reset::get).post(reset::post))
         .route(paths::LOGIN, get(login::get).post(login::post))
+        .route(paths::SECOND_FACTOR, get(sign_in::second_factor::get).post(sign_in::second_factor::post))
         .route(paths::LOGOUT, get(logout::get).post(logout::post))
         .route(paths::DASHBOARD, get(home::get))
         .route(paths::PERSONAL_TOKENS, get(personal_tokens::list::get))
@@ -54,6 +55,10 @@ pub fn router(state: WebState, hosts: HostPolicy) -> Router {
         .route(paths::SECURITY, get(security::get))
         .route(paths::SECURITY_PASSWORD, post(security::post_password))
         .route(paths::SECURITY_SIGN_OUT_EVERYWHERE, post(security::post_sign_out_others))
+        .route(paths::AUTHENTICATOR, get(second_factor::authenticator::get).post(second_factor::authenticator::post))
+        .route(paths::RECOVERY_CODES, get(second_factor::recovery_codes::get).post(second_factor::recovery_codes::post))
+        .route(paths::FACTOR_REMOVE, get(second_factor::remove::get).post(second_factor::remove::post))
+        .route(paths::SIGN_IN_POLICY, get(second_factor::policy::get).post(second_factor::policy::post))
         .route(paths::SERVERS, get(servers::list::get))
         .route(paths::SERVER_NEW, get(servers::new::get).post(servers::new::post))
         .route(paths::SERVER, get(servers::show::get))
@@ -69,6 +74,7 @@ pub fn router(state: WebState, hosts: HostPolicy) -> Router {
         .route(paths::USER_RESET_LINK, get(users::reset_link::get).post(users::reset_link::post))
         .route(paths::USER_REVOKE, get(users::revoke::get).post(users::revoke::post))
         .route(paths::USER_REVOKE_ALL, users::confirm::page(users::Act::RevokeAll))
+        .route(paths::USER_RESET_FACTORS, users::confirm::page(users::Act::ResetFactors))
         .route(paths::USER_DELETE, users::confirm::page(users::Act::Delete))
         .route(paths::GROUPS, get(groups::list::get).post(groups::list::post))
         .route(paths::GROUP, get(groups::group::get).post(groups::group::post))

@@ -13,6 +13,7 @@ use crate::web::dashboard::invitations::{
     InvitationCreatedView, InvitationFormView, InvitationRevokeView, InvitationsView,
 };
 use crate::web::dashboard::personal_tokens::*;
+use crate::web::dashboard::second_factor::*;
 use crate::web::dashboard::security::SecurityView;
 use crate::web::dashboard::servers::{ServerFormView, ServerRemoveView, ServerView, ServersView};
 use crate::web::dashboard::signing_keys::*;
@@ -20,7 +21,9 @@ use crate::web::dashboard::upstream_key::*;
 use crate::web::dashboard::users::*;
 use crate::web::error::ErrorView;
 use crate::web::oauth::consent::{ConsentDoneView, ConsentView};
-use crate::web::sign_in::{InvitationView, LoginProblem, LoginView, LogoutView, ResetView, SetUpView};
+use crate::web::sign_in::{
+    InvitationView, LoginProblem, LoginView, LogoutView, ResetView, SecondFactorView, SetUpView,
+};
 use askama::Template;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -40,6 +43,14 @@ fn samples_for_everybody() -> Vec<(&'static str, String)> {
         "login-wrong": LoginView::sample_for_client(LoginProblem::Wrong),
         "login-slow": LoginView::sample_for_client(slow),
         "login-stale": LoginView::sample_for_client(LoginProblem::Stale),
+        "second-factor": SecondFactorView::sample(),
+        "second-factor-wrong": SecondFactorView::sample_refused(LoginProblem::Wrong),
+        "second-factor-slow": SecondFactorView::sample_refused(slow),
+        "authenticator": AuthenticatorView::sample(),
+        "authenticator-demanded": AuthenticatorView::sample_demanded(),
+        "recovery-codes": RecoveryCodesView::sample(),
+        "recovery-codes-renew": RecoveryCodesRenewView::sample(),
+        "factor-remove": FactorRemoveView::sample(),
         "set-up": SetUpView::sample(),
         "set-up-refused": SetUpView::sample_refused(),
         "logout": LogoutView::sample(),
@@ -85,6 +96,8 @@ fn samples_for_admins() -> Vec<(&'static str, String)> {
         "user-enable": UserConfirmView::sample(Act::Enable),
         "user-sign-out": UserConfirmView::sample(Act::SignOut),
         "user-revoke-all": UserConfirmView::sample(Act::RevokeAll),
+        "user-reset-factors": UserConfirmView::sample(Act::ResetFactors),
+        "sign-in-policy": SignInPolicyView::sample(),
         "user-delete": UserConfirmView::sample(Act::Delete),
         "user-delete-refused": UserConfirmView::sample_refused(),
         "user-revoke": UserRevokeView::sample(),

@@ -1,7 +1,8 @@
 //! What do the handlers of endpoints and pages share?
 
+use crate::account::half_session::{HALF_SESSION_LIFE, HalfSessionKey};
 use crate::app::App;
-use crate::clock::days;
+use crate::clock::{days, hours};
 use crate::id::SessionId;
 use crate::seal::Purpose;
 use crate::secret::{Secret, hmac_sha256};
@@ -73,6 +74,13 @@ impl WebState {
         let life = self.app.options().sessions.longest;
         let sealed = self.app.sealer().seal(Purpose::SessionCookie, &session, self.app.now(), life);
         self.cookies().set(CookieKind::Session, sealed, Some(life))
+    }
+
+    /// `Set-Cookie` of a browser whose person gave the password and still has to give the second factor.
+    pub fn half_session_cookie(&self, half: HalfSessionKey) -> String {
+        let sealed = self.app.sealer().seal(Purpose::HalfSessionCookie, &half, self.app.now(), HALF_SESSION_LIFE);
+        // A browser that still sends it afterwards is told what happened.
+        self.cookies().set(CookieKind::HalfSession, sealed, Some(hours(1)))
     }
 
     /// `Set-Cookie` that lets this browser prove later that it has signed in to the account with this canonical name.

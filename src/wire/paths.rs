@@ -4,7 +4,7 @@
 
 use crate::access::ServerName;
 use crate::account::group::GroupName;
-use crate::id::{GrantId, InvitationId, KeyId, TokenId, UserId};
+use crate::id::{FactorId, GrantId, InvitationId, KeyId, TokenId, UserId};
 
 /// The built-in MCP server, or the one that the configuration puts there.
 pub const MCP: &str = "/mcp";
@@ -48,6 +48,8 @@ pub const INVITATION: &str = "/invitation";
 pub const RESET: &str = "/reset";
 /// Sign in.
 pub const LOGIN: &str = "/login";
+/// The second factor, after the password.
+pub const SECOND_FACTOR: &str = "/login/second-factor";
 /// Sign out.
 pub const LOGOUT: &str = "/logout";
 
@@ -101,8 +103,12 @@ pub const USER_RESET_LINK: &str = "/dashboard/users/{id}/reset-link";
 pub const USER_REVOKE: &str = "/dashboard/users/{id}/revoke";
 /// Revoke all tokens and apps of theirs.
 pub const USER_REVOKE_ALL: &str = "/dashboard/users/{id}/revoke-all";
+/// Remove their second factors.
+pub const USER_RESET_FACTORS: &str = "/dashboard/users/{id}/reset-factors";
 /// Delete them.
 pub const USER_DELETE: &str = "/dashboard/users/{id}/delete";
+/// Who must have a second factor (admin).
+pub const SIGN_IN_POLICY: &str = "/dashboard/users/policy";
 /// Groups (admin).
 pub const GROUPS: &str = "/dashboard/groups";
 /// One of them.
@@ -147,6 +153,12 @@ pub const SECURITY: &str = "/dashboard/security";
 pub const SECURITY_PASSWORD: &str = "/dashboard/security/password";
 /// End every other session.
 pub const SECURITY_SIGN_OUT_EVERYWHERE: &str = "/dashboard/security/sign-out-everywhere";
+/// Add an authenticator app.
+pub const AUTHENTICATOR: &str = "/dashboard/security/authenticator";
+/// Make new recovery codes.
+pub const RECOVERY_CODES: &str = "/dashboard/security/recovery-codes";
+/// Remove a second factor.
+pub const FACTOR_REMOVE: &str = "/dashboard/security/factors/{id}/remove";
 
 /// [`PERSONAL_TOKEN_RENAME`] of one token.
 pub fn personal_token_rename(id: &TokenId) -> String {
@@ -242,6 +254,11 @@ pub fn user_revoke_all(id: &UserId) -> String {
     format!("{USERS}/{id}/revoke-all")
 }
 
+/// [`USER_RESET_FACTORS`] of one user.
+pub fn user_reset_factors(id: &UserId) -> String {
+    format!("{USERS}/{id}/reset-factors")
+}
+
 /// [`USER_DELETE`] of one user.
 pub fn user_delete(id: &UserId) -> String {
     format!("{USERS}/{id}/delete")
@@ -270,6 +287,11 @@ pub fn group_remove(name: &GroupName) -> String {
 /// [`INVITATION_REVOKE`] of one invitation.
 pub fn invitation_revoke(id: &InvitationId) -> String {
     format!("{INVITATIONS}/{id}/revoke")
+}
+
+/// [`FACTOR_REMOVE`] of one factor.
+pub fn factor_remove(id: &FactorId) -> String {
+    format!("{SECURITY}/factors/{id}/remove")
 }
 
 /// [`SIGNING_KEY_CONDEMN`] of one key.
@@ -306,6 +328,8 @@ mod tests {
         assert_eq!(upstream_key(&server), UPSTREAM_KEY.replace("{name}", "files"));
         assert_eq!(upstream_key_remove(&server), UPSTREAM_KEY_REMOVE.replace("{name}", "files"));
         assert_eq!(signing_key_condemn(&key), fits(SIGNING_KEY_CONDEMN, &key.to_string()));
+        let factor = FactorId::from_bytes([7; 16]);
+        assert_eq!(factor_remove(&factor), fits(FACTOR_REMOVE, &factor.to_string()));
         let id = UserId::from_bytes([7; 16]);
         for (pattern, path) in [
             (USER, user(&id)),
@@ -315,6 +339,7 @@ mod tests {
             (USER_RESET_LINK, user_reset_link(&id)),
             (USER_REVOKE, user_revoke(&id)),
             (USER_REVOKE_ALL, user_revoke_all(&id)),
+            (USER_RESET_FACTORS, user_reset_factors(&id)),
             (USER_DELETE, user_delete(&id)),
         ] {
             assert_eq!(path, fits(pattern, &id.to_string()));

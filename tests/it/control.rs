@@ -205,12 +205,12 @@ fn nonsense_on_the_socket_is_answered_and_the_server_goes_on() {
     for (sent, part) in [
         ("GET / HTTP/1.1\r\n\r\n", "This is no request"),
         ("\n", "This is no request"),
-        ("{\"version\":2,\"request\":\"stop\"}\n", "This is no request"),
-        ("{\"version\":7,\"request\":{\"fetch\":\"tea\"}}\n", "takes requests of version 2"),
+        ("{\"version\":3,\"request\":\"stop\"}\n", "This is no request"),
+        ("{\"version\":7,\"request\":{\"fetch\":\"tea\"}}\n", "takes requests of version 3"),
         (&long, "at most 65536 bytes"),
         (&long_and_ended, "at most 65536 bytes"),
-        ("{\"version\":2,\"request\":\"list_keys\"}", "did not end"),
-        ("{\"version\":2,\"request\":\"list_keys\"}\n", "{\"version\":2,\"answer\":{\"done\":\"key_"),
+        ("{\"version\":3,\"request\":\"list_keys\"}", "did not end"),
+        ("{\"version\":3,\"request\":\"list_keys\"}\n", "{\"version\":3,\"answer\":{\"done\":\"key_"),
         ("", ""),
     ] {
         let answer = place.answer(sent.as_bytes());
@@ -234,7 +234,7 @@ fn what_a_killed_server_left_is_in_nobodys_way() {
     assert!(place.socket().exists(), "kill -9 leaves the file");
     assert!(place.told(&["keys", "list"]).contains("active:"), "nobody listens: the data is opened");
     let served = place.start();
-    assert!(place.answer(b"{\"version\":2,\"request\":\"list_keys\"}\n").contains("active:"));
+    assert!(place.answer(b"{\"version\":3,\"request\":\"list_keys\"}\n").contains("active:"));
     served.stop();
 }
 

@@ -30,6 +30,7 @@ mod revocation;
 mod restart;
 mod rows;
 mod rules;
+mod second_factor;
 mod servers;
 mod sign_in;
 mod state_matrix;

@@ -1,6 +1,6 @@
 //! What holds for every page: forms of other sites do nothing, looking changes nothing, text stays text.
 
-use crate::support::{Agent, Answer, Appliance, Browser, post_forms};
+use crate::support::{Agent, Answer, Appliance, AuthenticatorApp, Browser, post_forms};
 use axum::body::Body;
 use axum::http::Method;
 use keyward::access::ServerName;
@@ -25,9 +25,10 @@ fn everything(appliance: &Appliance) -> String {
     let keys: Vec<_> = app.upstream_key_places(user).unwrap().into_iter().map(|place| place.since).collect();
     let people =
         format!("{:?} {:?} {:?}", app.users("", 1).unwrap(), app.groups().unwrap(), app.invitations().unwrap());
+    let factors = format!("{:?} {:?}", app.factors(&appliance.admin).unwrap(), app.sign_in_policy().unwrap());
     let servers = app.server_entries().unwrap();
     let things = format!("{tokens:?} {grants:?} {clients:?} {servers:?} {keys:?}");
-    format!("{things} {:?} {sessions} {people}", app.signing_keys().unwrap())
+    format!("{things} {:?} {sessions} {people} {factors}", app.signing_keys().unwrap())
 }
 
 /// An appliance with one of each thing, and its owner's browser.
@@ -37,6 +38,7 @@ async fn furnished() -> (Appliance, Browser) {
     appliance.put_into(&ben, &["writers"]);
     appliance.invite(|_| {});
     let mut browser = Browser::signed_in(&appliance).await;
+    AuthenticatorApp::added(&appliance, &mut browser).await;
     appliance.personal_token("Laptop");
     Agent::register(&appliance, "Cursor").await.connect(&appliance, &mut browser).await;
     let form = browser.get(&appliance, "/dashboard/servers/new").await.expect(200);
@@ -56,6 +58,7 @@ fn all_paths(appliance: &Appliance) -> Vec<(String, String)> {
     let key = appliance.app.signing_keys().unwrap()[0].id.to_string();
     let client = appliance.app.clients().unwrap().0[0].client.id.to_string();
     let other = appliance.app.users("ben", 1).unwrap().entries[0].user.id.to_string();
+    let factor = appliance.app.factors(&appliance.admin).unwrap().all[0].id.to_string();
     let invitation = appliance.app.invitations().unwrap()[0].invitation.id.to_string();
     let path_of = |name: &str, path: &str| {
         let path = path.replace("{group}", "writers");
@@ -64,6 +67,7 @@ fn all_paths(appliance: &Appliance) -> Vec<(String, String)> {
             _ if name.starts_with("INVITATION") => &invitation,
             _ if name.starts_with("PERSONAL") => &token,
             _ if name.starts_with("CONNECTION") => &grant,
+            _ if name.starts_with("FACTOR") => &factor,
             _ => &key,
         };
         let path = path
@@ -117,6 +121,9 @@ fn good_fields(form_token: &str) -> Vec<(&'static str, String)> {
         ("decision", "approve"),
         ("request", "x"),
         ("key", "ntn_2"),
+        ("code", "123456"),
+        ("enrolment", "x"),
+        ("second_factor", "everybody"),
         ("url", "http://127.0.0.1:1/mcp"),
         ("enabled", "false"),
         ("edition", "0"),
@@ -129,7 +136,8 @@ fn good_fields(form_token: &str) -> Vec<(&'static str, String)> {
 #[tokio::test]
 async fn no_form_is_taken_from_another_site_another_browser_or_without_its_token() {
     let (appliance, mut browser) = furnished().await;
-    let mut other = Browser::signed_in(&appliance).await;
+    let mut other = Browser::new();
+    other.sign_in(&appliance, "ben", "four quiet random words").await.expect(303);
     let form_token = async |browser: &mut Browser| {
         let page = browser.get(&appliance, "/dashboard").await.expect(200);
         let forms = post_forms(&page.body);
@@ -142,6 +150,7 @@ async fn no_form_is_taken_from_another_site_another_browser_or_without_its_token
     let paths = form_paths(&appliance, &browser).await;
     let names: BTreeSet<&str> = paths.iter().map(|(name, _)| name.as_str()).collect();
     let expected = [
+        "AUTHENTICATOR",
         "AUTHORIZE",
         "CHECK",
         "CLIENT_NEW",
@@ -149,6 +158,7 @@ async fn no_form_is_taken_from_another_site_another_browser_or_without_its_token
         "CLIENT_REMOVE",
         "CONNECTIONS_REVOKE_ALL",
         "CONNECTION_REVOKE",
+        "FACTOR_REMOVE",
         "GROUP",
         "GROUPS",
         "GROUP_ADD",
@@ -162,7 +172,9 @@ async fn no_form_is_taken_from_another_site_another_browser_or_without_its_token
         "PERSONAL_TOKEN_NEW",
         "PERSONAL_TOKEN_RENAME",
         "PERSONAL_TOKEN_REVOKE",
+        "RECOVERY_CODES",
         "RESET",
+        "SECOND_FACTOR",
         "SECURITY_PASSWORD",
         "SECURITY_SIGN_OUT_EVERYWHERE",
         "SERVER_EDIT",
@@ -173,12 +185,14 @@ async fn no_form_is_taken_from_another_site_another_browser_or_without_its_token
         "SET_UP",
         "SIGNING_KEYS_ROTATE",
         "SIGNING_KEY_CONDEMN",
+        "SIGN_IN_POLICY",
         "UPSTREAM_KEY",
         "UPSTREAM_KEY_REMOVE",
         "USER",
         "USER_DELETE",
         "USER_DISABLE",
         "USER_ENABLE",
+        "USER_RESET_FACTORS",
         "USER_RESET_LINK",
         "USER_REVOKE",
         "USER_REVOKE_ALL",
@@ -300,7 +314,7 @@ async fn pages_for_admins_are_for_admins() {
             assert!(matches!(sent.status.as_u16(), 403 | 405), "{name}: {}", sent.status);
         }
     }
-    assert_eq!(count, 32);
+    assert_eq!(count, 34);
     assert_eq!(everything(&appliance), before);
 }
 

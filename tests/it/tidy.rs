@@ -24,7 +24,7 @@ use Home::{Anywhere, In};
 const EDGES_WITH_HTTP: Home = In(&["wire", "mcp", "check", "gateway", "web", "config", "serve"]);
 
 /// Every dependency and its home.
-const HOMES: [(&str, Home); 40] = [
+const HOMES: [(&str, Home); 41] = [
     // ground
     ("getrandom", In(&["entropy"])),
     ("hmac", In(&["secret"])),
@@ -32,16 +32,16 @@ const HOMES: [(&str, Home); 40] = [
     ("serde", Anywhere),
     ("serde_json", Anywhere),
     ("sha2", In(&["entropy", "secret", "oauth", "web"])),
-    ("subtle", In(&["secret", "oauth", "access", "store", "web"])),
+    ("subtle", In(&["secret", "oauth", "account", "access", "store", "web"])),
     ("thiserror", Anywhere),
-    ("zeroize", In(&["secret", "seal", "oauth", "account", "keys", "store", "control"])),
+    ("zeroize", In(&["secret", "seal", "oauth", "account", "keys", "store", "app", "control"])),
     ("base64", Anywhere),
     // domain
     ("arc_swap", In(&["token", "app", "mcp", "gateway"])),
     ("argon2", In(&["account"])),
     ("ed25519_dalek", In(&["keys"])),
     ("papaya", In(&["token", "app", "gateway"])),
-    ("ring", In(&["oauth", "wire"])),
+    ("ring", In(&["oauth", "account", "wire"])),
     ("url", In(&["oauth", "access", "wire", "check", "web", "cli"])),
     // store
     ("bincode", In(&["store"])),
@@ -58,6 +58,7 @@ const HOMES: [(&str, Home); 40] = [
     ("hyper_rustls", In(&["wire", "gateway"])),
     ("hyper_util", In(&["wire", "gateway", "serve"])),
     ("jiff", In(&["mcp", "web", "cli"])),
+    ("qrcode", In(&["web"])),
     ("rust_embed", In(&["web"])),
     ("rustls", In(&["wire"])),
     ("serde_html_form", In(&["web"])),

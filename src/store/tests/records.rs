@@ -3,19 +3,23 @@
 //! A line is never changed once released. A new version of a record gets new lines; the old ones stay and must open.
 
 use crate::access::{SealedUpstreamKey, StoredServer};
+use crate::account::factor::{Authenticator, Factor, FactorKind};
 use crate::account::group::{Group, GroupName};
+use crate::account::half_session::HalfSession;
 use crate::account::invitation::{Invitation, InvitationEnd};
 use crate::account::password::PasswordHash;
 use crate::account::password_reset::PasswordReset;
 use crate::account::personal_token::{PersonalToken, Reach, TokenName};
+use crate::account::recovery_code::RecoveryCodes;
 use crate::account::session::Session;
+use crate::account::sign_in_policy::{Demanded, SignInPolicy};
 use crate::account::usage::LastUse;
 use crate::account::user::{Role, User, Username};
 use crate::clock::{Timestamp, days, minutes};
 use crate::event::{
     Actor, CallFacts, CallOutcome, DayCounts, Event, EventKind, Named, RefusedBecause, ServerDays, day_of,
 };
-use crate::id::{GrantId, InvitationId, KeyId, RegisteredClientId, SessionId, TokenId, UserId};
+use crate::id::{FactorId, GrantId, InvitationId, KeyId, RegisteredClientId, SessionId, TokenId, UserId};
 use crate::keys::{KeyState, SigningKey};
 use crate::oauth::authorization_code::AuthorizationCode;
 use crate::oauth::client::{ApplicationType, AuthMethod, Client, ClientId, ClientKind, ClientMetadata, GrantType};
@@ -89,6 +93,10 @@ fn the_bytes_of_every_record_are_frozen() {
     golden.compare("Event", &events());
     golden.compare("DayCounts", &[day_counts()]);
     golden.compare("ServerDays", &[ServerDays { calls: day_counts(), ..ServerDays::default() }]);
+    golden.compare("HalfSession", &[HalfSession { began_at: NOW }]);
+    golden.compare("Factor", &factors());
+    golden.compare("RecoveryCodes", &[RecoveryCodes::sample(NOW, vec![TokenDigest::from_bytes([7; 32])])]);
+    golden.compare("SignInPolicy", &sign_in_policies());
     assert_eq!(golden.missing, "", "add these lines to golden_records.txt");
 
     let tables = include_str!("../tables.rs");
@@ -105,6 +113,16 @@ fn the_bytes_of_later_versions_are_frozen_and_those_before_open() {
     assert_eq!(opened::<User>("User"), [first, second]);
     golden.compare("User/2", &[member, disabled]);
     assert_eq!(golden.missing, "", "add these lines to golden_records.txt");
+}
+
+fn factors() -> [Factor; 2] {
+    let kind = FactorKind::Authenticator(Authenticator::sample("v4.local.sealed", 59_666_666));
+    let unused = Factor { id: FactorId::from_bytes([8; 16]), added_at: NOW, used_at: None, kind };
+    [unused.clone(), Factor { used_at: Some(NOW + days(1)), ..unused }]
+}
+
+fn sign_in_policies() -> [SignInPolicy; 3] {
+    [Demanded::OfNobody, Demanded::OfAdmins, Demanded::OfEverybody].map(|second_factor| SignInPolicy { second_factor })
 }
 
 fn day_counts() -> DayCounts {

@@ -31,6 +31,8 @@ pub struct HomeView {
     pub expiring_soon: usize,
     /// Connected apps.
     pub connections: usize,
+    /// Recovery codes that are left, if it is time for new ones.
+    pub few_codes: Option<usize>,
 }
 
 /// One guarded server.
@@ -50,11 +52,12 @@ pub struct ServerCard {
 
 /// The page.
 pub async fn get(State(state): State<WebState>, signed_in: SignedIn, notice: Done) -> Result<Response, Response> {
-    let user = signed_in.user.id;
+    let (user, person) = (signed_in.user.id, signed_in.user.clone());
     let own = operate(&state, move |app| {
-        Ok((app.personal_tokens(user)?, app.connections(user)?.len(), app.upstream_key_places(user)?))
+        let factors = app.factors(&person)?;
+        Ok((app.personal_tokens(user)?, app.connections(user)?.len(), app.upstream_key_places(user)?, factors))
     });
-    let (tokens, connections, keys) = own.await?;
+    let (tokens, connections, keys, factors) = own.await?;
     let now = state.app.now();
     let live = || tokens.iter().filter(|entry| entry.state == TokenState::Live);
     let servers = state.app.live().servers();
@@ -69,6 +72,7 @@ pub async fn get(State(state): State<WebState>, signed_in: SignedIn, notice: Don
         personal_tokens: live().count(),
         expiring_soon: live().filter(|entry| entry.token.ends_within(SOON, now)).count(),
         connections,
+        few_codes: factors.few_codes(),
     };
     Ok(Page::new(view).into_response())
 }
@@ -95,12 +99,13 @@ impl HomeView {
             personal_tokens: 4,
             expiring_soon: 2,
             connections: 3,
+            few_codes: Some(2),
         }
     }
 
     pub(crate) fn sample_empty() -> Self {
         let frame = Frame { is_admin: false, notice: Some("Your password is changed.".to_owned()), ..Frame::sample() };
-        Self { frame, servers: Vec::new(), personal_tokens: 0, expiring_soon: 0, connections: 0 }
+        Self { frame, servers: Vec::new(), personal_tokens: 0, expiring_soon: 0, connections: 0, few_codes: None }
     }
 }
 

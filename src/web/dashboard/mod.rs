@@ -10,6 +10,7 @@ pub mod groups;
 pub mod invitations;
 pub mod clients;
 pub mod check;
+pub mod second_factor;
 pub mod security;
 pub mod upstream_key;
 pub mod events;

@@ -1,9 +1,10 @@
-//! How does a person keep the account safe? Changes the password, signs out the other browsers.
+//! How does a person keep the account safe? Changes the password, looks after second factors, signs out the other browsers.
 
 use crate::account::password::{MAX_PASSWORD, MIN_PASSWORD, NewPassword};
 use crate::app::Caller;
 use crate::app::error::OperationError;
 use crate::web::dashboard::Frame;
+use crate::web::dashboard::second_factor::FactorSection;
 use crate::web::extract::{Confirmed, CsrfForm, SignedIn};
 use crate::web::notice::{Done, Notice};
 use crate::web::operate::{attempt_hashing, operate};
@@ -33,6 +34,8 @@ pub struct SecurityView {
     pub current_problem: Option<String>,
     /// What is wrong with the new one, as a sentence.
     pub new_problem: Option<String>,
+    /// The second factors.
+    pub factors: FactorSection,
     /// How many sessions the user has, this one included.
     pub sessions: usize,
 }
@@ -107,12 +110,15 @@ impl PasswordForm {
 impl SecurityView {
     async fn new(state: &WebState, signed_in: &SignedIn, notice: Done) -> Result<Self, Response> {
         let user = signed_in.user.clone();
+        let read = operate(state, move |app| Ok((app.session_count(&user)?, app.factors(&user)?)));
+        let (sessions, factors) = read.await?;
         Ok(Self {
             frame: Frame::new(state, signed_in, notice),
             password_length: (MIN_PASSWORD, MAX_PASSWORD),
             current_problem: None,
             new_problem: None,
-            sessions: operate(state, move |app| app.session_count(&user)).await?,
+            factors: FactorSection::of(&factors, state.app.now()),
+            sessions,
         })
     }
 }
@@ -125,6 +131,7 @@ impl SecurityView {
             password_length: (8, 128),
             current_problem: None,
             new_problem: None,
+            factors: FactorSection::sample(),
             sessions: 3,
         }
     }
@@ -133,6 +140,7 @@ impl SecurityView {
         Self {
             current_problem: Some("This is not your current password.".to_owned()),
             new_problem: Some("This password is on the list of the most common ones. Choose another.".to_owned()),
+            factors: FactorSection::sample_none(),
             sessions: 1,
             ..Self::sample()
         }

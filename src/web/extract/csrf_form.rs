@@ -5,7 +5,7 @@
 
 use crate::oauth::issuer::Issuer;
 use crate::web::error::ErrorView;
-use crate::web::extract::signed_in::{SignedIn, session_id};
+use crate::web::extract::signed_in::session_id;
 use crate::web::extract::visitor::Visitor;
 use crate::web::respond::bad_form;
 use crate::web::state::WebState;
@@ -25,6 +25,10 @@ pub const FORM_TOKEN: &str = "form_token";
 /// A form of ours, sent from a page of ours by the browser that got the page.
 #[derive(Debug, Clone)]
 pub struct CsrfForm<T>(pub T);
+
+/// What the forms of this browser are bound to, for the extractor that proved who is there to say before the form is read.
+#[derive(Debug, Clone)]
+pub(super) struct FormBinding(pub(super) String);
 
 /// The form of a page that only asks whether to go on.
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -63,10 +67,10 @@ impl<T: DeserializeOwned> FromRequest<WebState> for CsrfForm<T> {
         if !body::is_form(&parts.headers) {
             return Err(unreadable("a form was expected"));
         }
-        // The forms of a page for somebody who is signed in are bound to the session. Before that the visit counts, and at
-        // signing out the session that the cookie names, good or not.
-        let bindings = match parts.extensions.get::<SignedIn>() {
-            Some(signed_in) => [Some(signed_in.binding()), None],
+        // The forms of a page for somebody who is signed in, wholly or half, are bound to that. Before that the visit counts,
+        // and at signing out the session that the cookie names, good or not.
+        let bindings = match parts.extensions.get::<FormBinding>() {
+            Some(FormBinding(known)) => [Some(known.clone()), None],
             None => [session_id(&parts, state).map(|id| id.to_string()), Visitor::mark(&parts, state)],
         };
         let body = body::read(&parts.headers, body, state.limits().form_body).await.map_err(bad_body)?;

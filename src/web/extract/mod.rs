@@ -2,13 +2,15 @@
 
 pub mod caller;
 pub mod csrf_form;
+pub mod half_signed_in;
 pub mod path_id;
 pub mod query;
 pub mod signed_in;
 pub mod visitor;
 
 pub use csrf_form::{Confirmed, CsrfForm, FormRefusal};
+pub use half_signed_in::HalfSignedIn;
 pub use path_id::PathId;
 pub use query::PageQuery;
-pub use signed_in::{Admin, PreviousSession, SignedIn};
+pub use signed_in::{Admin, AnySignedIn, PreviousSession, SignedIn};
 pub use visitor::Visitor;

@@ -1,15 +1,18 @@
 //! Who is at this browser? [`SignedIn`] and [`Admin`] are proof that a good session stands behind the request.
 //!
-//! A browser without one is sent to sign in and comes back to the page that it asked for.
+//! A browser without one is sent to sign in and comes back to the page that it asked for. So is, to add a second factor,
+//! somebody who must have one and has none: the pages on the way there take [`AnySignedIn`].
 
 use crate::account::session::Session;
 use crate::account::user::User;
+use crate::app::second_factor::Standing;
 use crate::id::SessionId;
 use crate::seal::Purpose;
 use crate::web::cookies::CookieKind;
 use crate::web::error::ErrorView;
+use crate::web::extract::csrf_form::FormBinding;
 use crate::web::operate::operate;
-use crate::web::respond::to_login;
+use crate::web::respond::{to_enrolment, to_login};
 use crate::web::state::WebState;
 use crate::wire::request_context;
 use axum::extract::{FromRequestParts, OptionalFromRequestParts};
@@ -26,6 +29,18 @@ pub struct SignedIn {
     pub user: User,
 }
 
+/// A good session and its user, who may have to add a second factor before anything else. Only for the pages where that is
+/// done, and for signing out.
+#[derive(Debug, Clone)]
+pub struct AnySignedIn {
+    /// The session.
+    pub session: Session,
+    /// Whose it is.
+    pub user: User,
+    /// Nothing else is open to them.
+    pub must_add_factor: bool,
+}
+
 /// [`SignedIn`], and the user is an admin.
 #[derive(Debug, Clone)]
 pub struct Admin(pub SignedIn);
@@ -36,14 +51,30 @@ impl SignedIn {
         self.session.id.to_string()
     }
 
-    async fn find(parts: &Parts, state: &WebState) -> Result<Option<Self>, Response> {
-        let Some(id) = session_id(parts, state) else { return Ok(None) };
-        let found = operate(state, move |app| app.session(id)).await?;
-        if let Some((_, user)) = &found {
-            request_context::is_of(user.id);
+    async fn find(parts: &mut Parts, state: &WebState) -> Result<Option<Self>, Response> {
+        match standing(parts, state).await? {
+            Some(Standing::SignedIn(session, user)) => Ok(Some(Self { session, user })),
+            Some(Standing::MustAddFactor(..)) => Err(to_enrolment(&parts.method, &parts.uri)),
+            None => Ok(None),
         }
-        Ok(found.map(|(session, user)| Self { session, user }))
     }
+}
+
+impl AnySignedIn {
+    /// What this browser's forms are bound to.
+    pub fn binding(&self) -> String {
+        self.session.id.to_string()
+    }
+}
+
+async fn standing(parts: &mut Parts, state: &WebState) -> Result<Option<Standing>, Response> {
+    let Some(id) = session_id(parts, state) else { return Ok(None) };
+    let found = operate(state, move |app| app.session(id)).await?;
+    if let Some(found) = &found {
+        request_context::is_of(found.user().id);
+        parts.extensions.insert(FormBinding(found.session().id.to_string()));
+    }
+    Ok(found)
 }
 
 /// The session that the cookie names, good or not.
@@ -70,6 +101,18 @@ impl OptionalFromRequestParts<WebState> for SignedIn {
 
     async fn from_request_parts(parts: &mut Parts, state: &WebState) -> Result<Option<Self>, Response> {
         Self::find(parts, state).await
+    }
+}
+
+impl FromRequestParts<WebState> for AnySignedIn {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &WebState) -> Result<Self, Response> {
+        match standing(parts, state).await? {
+            Some(Standing::SignedIn(session, user)) => Ok(Self { session, user, must_add_factor: false }),
+            Some(Standing::MustAddFactor(session, user)) => Ok(Self { session, user, must_add_factor: true }),
+            None => Err(to_login(&parts.method, &parts.uri)),
+        }
     }
 }
 

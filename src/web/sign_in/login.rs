@@ -1,4 +1,4 @@
-//! `/login`: from name and password to a session.
+//! `/login`: from name and password to a session, or to the page that asks for the second factor.
 //!
 //! Whatever is wrong with the two, the answer is the same. A form that is too old, or of another process, brings the page
 //! again with everything but the password. Signing in always makes a new session and ends the one that the browser had.
@@ -6,13 +6,14 @@
 use crate::account::user::Username;
 use crate::app::Caller;
 use crate::app::error::OperationError;
+use crate::app::sign_in::SignIn;
 use crate::oauth::client::ClientId;
 use crate::oauth::redirect_uri::RedirectUri;
 use crate::web::extract::{CsrfForm, FormRefusal, PageQuery, PreviousSession, SignedIn, Visitor};
 use crate::web::notice::Done;
 use crate::web::operate::{attempt, attempt_hashing};
 use crate::web::page::{FormAction, Page};
-use crate::web::respond::{LocalPath, operation_error, see_other, with_cookie};
+use crate::web::respond::{LocalPath, on_the_way, operation_error, see_other, with_cookie};
 use crate::web::state::WebState;
 use crate::wire::paths;
 use askama::Template;
@@ -104,7 +105,12 @@ pub async fn post(
     let (name, next) = (username.clone(), LocalPath::parse(&next));
     let signed_in = attempt_hashing(&state, move |app| app.sign_in(&name, &password, previous, &caller)).await?;
     let (problem, status) = match signed_in {
-        Ok(session) => {
+        Ok(SignIn::Half(half)) => {
+            let on =
+                next.map_or_else(|| paths::SECOND_FACTOR.to_owned(), |next| on_the_way(paths::SECOND_FACTOR, &next));
+            return Ok(with_cookie(see_other(&on), &state.half_session_cookie(half)));
+        }
+        Ok(SignIn::Done(session)) => {
             let on = see_other(next.as_ref().map_or(paths::DASHBOARD, LocalPath::as_str));
             let on = with_cookie(on, &state.session_cookie(session));
             return Ok(match Username::parse(&username) {
@@ -174,14 +180,14 @@ impl Form {
 
 /// What is known of an authorization request to which the person goes on; nothing of it is checked here.
 #[derive(Default)]
-struct AuthorizationPath {
+pub(in crate::web) struct AuthorizationPath {
     is_one: bool,
     client: Option<ClientId>,
     scheme: Option<String>,
 }
 
 impl AuthorizationPath {
-    fn of(next: &LocalPath) -> Self {
+    pub(in crate::web) fn of(next: &LocalPath) -> Self {
         let Some(query) = next.query_at(paths::AUTHORIZE) else { return Self::default() };
         let value = |wanted: &str| {
             let mut pairs = url::form_urlencoded::parse(query.as_bytes());
@@ -198,7 +204,7 @@ impl AuthorizationPath {
 
     /// A browser holds the redirects after a form against the policy of the form's page, and signing in may go all the way
     /// to the client: `prompt=none` or an error asks nobody.
-    fn form_action(&self) -> FormAction {
+    pub(in crate::web) fn form_action(&self) -> FormAction {
         if self.is_one {
             FormAction::ToClient { scheme: self.scheme.clone().unwrap_or_else(|| "https".to_owned()) }
         } else {

@@ -1,7 +1,7 @@
 //! `/logout`: the end of this browser's session.
 
 use crate::web::cookies::CookieKind;
-use crate::web::extract::{Confirmed, CsrfForm, PreviousSession, SignedIn};
+use crate::web::extract::{AnySignedIn, Confirmed, CsrfForm, PreviousSession};
 use crate::web::notice::Notice;
 use crate::web::operate::operate;
 use crate::web::page::Page;
@@ -23,7 +23,7 @@ pub struct LogoutView {
 }
 
 /// The question.
-pub async fn get(State(state): State<WebState>, signed_in: SignedIn) -> Response {
+pub async fn get(State(state): State<WebState>, signed_in: AnySignedIn) -> Response {
     let view =
         LogoutView { form_token: state.form_token(&signed_in.binding()), username: signed_in.user.name.to_string() };
     Page::new(view).into_response()

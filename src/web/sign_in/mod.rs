@@ -1,7 +1,8 @@
-//! How does a person come in and go out? Set-up, invitation, login, logout, and a new password by link.
+//! How does a person come in and go out? Set-up, invitation, login, second factor, logout, and a new password by link.
 
 pub mod login;
 pub mod logout;
+pub mod second_factor;
 pub mod set_up;
 pub mod invitation;
 pub mod reset;
@@ -10,4 +11,5 @@ pub use invitation::InvitationView;
 pub use login::{LoginProblem, LoginView};
 pub use logout::LogoutView;
 pub use reset::ResetView;
+pub use second_factor::SecondFactorView;
 pub use set_up::SetUpView;

@@ -2,6 +2,7 @@
 
 mod agent;
 mod appliance;
+mod authenticator_app;
 mod browser;
 mod html;
 mod served;
@@ -10,6 +11,7 @@ mod wire;
 
 pub use agent::{Agent, Grant, Pkce, call, callback_parameters, parameter};
 pub use appliance::{Answer, Appliance};
+pub use authenticator_app::{AuthenticatorApp, recovery_codes};
 pub use browser::Browser;
 pub use html::post_forms;
 pub use served::{Person, Served, free_address, make_token, set_up};

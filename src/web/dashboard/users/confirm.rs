@@ -31,6 +31,8 @@ pub enum Act {
     SignOut,
     /// All their tokens and connected apps are revoked.
     RevokeAll,
+    /// Their second factors are removed.
+    ResetFactors,
     /// They go, for good.
     Delete,
 }
@@ -97,6 +99,7 @@ impl Act {
             Self::Enable => app.enable_user(by, id),
             Self::SignOut => app.end_sessions_of(by, id).map(drop),
             Self::RevokeAll => app.revoke_everything_of(by, id).map(drop),
+            Self::ResetFactors => app.reset_factors(by, id),
             Self::Delete => app.delete_user(by, id),
         }
     }
@@ -107,6 +110,7 @@ impl Act {
             Self::Enable => Notice::UserEnabled,
             Self::SignOut => Notice::UserSignedOut,
             Self::RevokeAll => Notice::UserRevoked,
+            Self::ResetFactors => Notice::UserFactorsReset,
             Self::Delete => Notice::UserDeleted,
         }
     }
@@ -122,6 +126,7 @@ impl Act {
             Self::Enable => paths::user_enable(id),
             Self::SignOut => paths::user_sign_out(id),
             Self::RevokeAll => paths::user_revoke_all(id),
+            Self::ResetFactors => paths::user_reset_factors(id),
             Self::Delete => paths::user_delete(id),
         }
     }

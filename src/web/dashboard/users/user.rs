@@ -36,6 +36,8 @@ pub struct UserView {
     pub is_self: bool,
     /// All groups, and which they are in.
     pub groups: Vec<GroupChoice>,
+    /// Their second factors in a few words, if they have one.
+    pub second_factor: Option<String>,
     /// In how many browsers they are signed in.
     pub sessions: usize,
     /// Their tokens that work, the newest first.
@@ -104,6 +106,7 @@ impl UserView {
         let connections = app.connections(id)?.into_iter();
         Ok(Self {
             groups: GroupChoice::all(app.group_names()?, &entry.user.groups),
+            second_factor: app.factors(&entry.user)?.in_words(),
             sessions: app.session_count(&entry.user)?,
             tokens: tokens.map(|entry| TokenRow::of(entry, &servers, now)).collect(),
             connections: connections.map(|connection| ConnectionRow::of(app, connection)).collect::<Result<_, _>>()?,
@@ -124,6 +127,7 @@ impl UserView {
             user: UserRow::sample("ben"),
             is_self: false,
             groups: GroupChoice::samples(),
+            second_factor: Some("an authenticator app, 8 recovery codes left".to_owned()),
             sessions: 2,
             tokens: vec![TokenRow::sample("<b>Laptop</b>", 300, personal_tokens::TokenState::Active)],
             connections: vec![ConnectionRow::sample_for_others()],
@@ -138,7 +142,15 @@ impl UserView {
             groups: String::new(),
             ..UserRow::sample("grace.brewster.murray.hopper+the-longest-name-of-all@example.org")
         };
-        Self { user, groups: Vec::new(), sessions: 0, tokens: Vec::new(), connections: Vec::new(), ..Self::sample() }
+        Self {
+            user,
+            groups: Vec::new(),
+            second_factor: None,
+            sessions: 0,
+            tokens: Vec::new(),
+            connections: Vec::new(),
+            ..Self::sample()
+        }
     }
 
     pub(crate) fn sample_self() -> Self {
