@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import axe from "axe-core";
 import { freePort, scratchFolder, startFixture, startServe } from "../interop/support/appliance.js";
+import { code, keyOn, recoveryCodesOn } from "./support/authenticator_app.js";
 import { atHome, heading, looks, openChromium, picture, signIn, withPerson } from "./support/chromium.js";
 import { newApplication } from "./support/client.js";
 
@@ -17,6 +18,8 @@ let folder;
 let browser;
 /** Links that work once, each to be looked at and not used. */
 const links = {};
+/** Somebody with a second factor, and the recovery codes that are left. */
+const guarded = { username: "carol", password: "a lantern over the harbour", codes: [] };
 before(async () => {
   folder = await scratchFolder("pages");
   appliance = await startFixture();
@@ -43,9 +46,9 @@ async function furnish() {
       await page.getByRole("button", { name: "Make the group" }).click();
       await heading(page, name);
     }
-    for (const name of ["grace.brewster.murray.hopper@example.org", "ben", ""]) {
+    for (const name of ["grace.brewster.murray.hopper@example.org", "ben", guarded.username, ""]) {
       links.invitation = await invite(page, name);
-      if (name !== "") await joinIn(links.invitation);
+      if (name !== "") await joinIn(links.invitation, name === guarded.username);
     }
     await page.goto(`${appliance.url}/dashboard/users`);
     await page.getByRole("link", { name: "ben" }).click();
@@ -98,14 +101,19 @@ async function invite(page, name) {
   return page.locator("#link").innerText();
 }
 
-/** Somebody else opens an invitation and makes the account. */
-async function joinIn(link) {
+/** Somebody else opens an invitation and makes the account, with a second factor if they are to have one. */
+async function joinIn(link, addsFactor) {
   await withPerson(browser, {}, async ({ page }) => {
     await page.goto(link);
-    await page.getByLabel("Password", { exact: true }).fill("a lantern over the harbour");
-    await page.getByLabel("The same password again").fill("a lantern over the harbour");
+    await page.getByLabel("Password", { exact: true }).fill(guarded.password);
+    await page.getByLabel("The same password again").fill(guarded.password);
     await page.getByRole("button", { name: "Create the account" }).click();
     await atHome(page);
+    if (!addsFactor) return;
+    await page.goto(`${appliance.url}/dashboard/security/authenticator`);
+    await page.getByLabel("Enter the code that it shows").fill(code(await keyOn(page)));
+    await page.getByRole("button", { name: "Add the app" }).click();
+    guarded.codes = await recoveryCodesOn(page);
   });
 }
 
@@ -115,12 +123,26 @@ const follow = (path, link) => async (page) => {
   await page.getByRole("link", { name: link }).first().click();
 };
 
+/** Gives the password of somebody who has a second factor. */
+async function givePassword(page) {
+  await page.goto(`${appliance.url}/login`);
+  await signIn(page, guarded);
+  await heading(page, "One more step");
+}
+
 /** Pages for somebody who is not signed in. */
 const outside = {
   login: (page) => page.goto(`${appliance.url}/login`),
   connect: (page) => page.goto(appliance.mcpUrl),
   "set-up": (page) => page.goto(unfurnished.setupUrl),
   "set-up-refused": (page) => page.goto(`${appliance.url}/setup`),
+  "second-factor": givePassword,
+  "second-factor-wrong": async (page) => {
+    await givePassword(page);
+    await page.getByLabel("Code").fill("000000");
+    await page.keyboard.press("Enter");
+    await page.getByText("This code is not right").waitFor();
+  },
   invitation: (page) => page.goto(links.invitation),
   reset: (page) => page.goto(links.reset),
   "reset-over": (page) => page.goto(`${appliance.url}/reset?secret=none`),
@@ -167,6 +189,23 @@ const inside = {
   "servers-edit": follow("/servers/notes", "Change"),
   "servers-remove": follow("/servers/notes", "Remove"),
   security: dashboard("/security"),
+  "security-authenticator": async (page) => {
+    await follow("/security", "Add an authenticator app")(page);
+    await page.getByText("Enter a key instead of scanning").click();
+  },
+  "security-authenticator-wrong": async (page) => {
+    await follow("/security", "Add an authenticator app")(page);
+    await page.getByLabel("Enter the code that it shows").fill("000000");
+    await page.getByRole("button", { name: "Add the app" }).click();
+    await page.getByText("This code is not right").waitFor();
+  },
+  "users-policy": follow("/users", "Sign-in policy"),
+  "users-guarded": follow("/users", "carol"),
+  "users-reset-factors": async (page) => {
+    await follow("/users", "carol")(page);
+    await page.getByRole("link", { name: "Remove" }).click();
+    await heading(page, /^Remove the second factor of/);
+  },
   "users-list": dashboard("/users"),
   "users-none": dashboard("/users?name=nobody"),
   "users-user": follow("/users", "ben"),
@@ -207,6 +246,19 @@ const inside = {
   },
 };
 
+/** Pages for somebody who has a second factor. */
+const withFactor = {
+  "factor-security": dashboard("/security"),
+  "factor-remove": follow("/security", /^Remove/),
+  "factor-codes-renew": follow("/security", "Make new ones"),
+  "factor-codes": async (page) => {
+    await follow("/security", "Make new ones")(page);
+    await page.getByRole("button", { name: "Make new codes" }).click();
+    await heading(page, "Your recovery codes");
+    guarded.codes = await recoveryCodesOn(page);
+  },
+};
+
 for (const [lookName, look] of Object.entries(looks)) {
   test(`pages before signing in, ${lookName}`, () =>
     withPerson(browser, { look }, async ({ page, forgive }) => {
@@ -221,6 +273,17 @@ for (const [lookName, look] of Object.entries(looks)) {
       await signIn(page, appliance);
       await atHome(page);
       await judge(page, inside, lookName);
+    }));
+}
+
+for (const [lookName, look] of Object.entries(looks)) {
+  test(`pages of somebody with a second factor, ${lookName}`, () =>
+    withPerson(browser, { look }, async ({ page }) => {
+      await givePassword(page);
+      await page.getByLabel("Code").fill(guarded.codes.pop());
+      await page.keyboard.press("Enter");
+      await page.getByText("You signed in with a recovery code.").waitFor();
+      await judge(page, withFactor, lookName);
     }));
 }
 
