@@ -4,6 +4,8 @@ use crate::support::{Agent, Answer, Appliance, AuthenticatorApp, Browser, post_f
 use axum::body::Body;
 use axum::http::Method;
 use keyward::access::ServerName;
+use keyward::account::sign_in_policy::{Demanded, SignInPolicy};
+use keyward::account::user::Role;
 use std::collections::BTreeSet;
 
 /// Fits into every name that people and clients choose, and breaks out of every place that does not escape it.
@@ -264,6 +266,71 @@ async fn looking_at_a_page_changes_nothing_and_no_page_is_left_open() {
         }
     }
     assert_eq!(everything(&appliance), before);
+}
+
+/// What is open to somebody who is not signed in, and what it takes to sign in.
+const OPEN: [&str; 6] = ["LOGIN", "SECOND_FACTOR", "LOGOUT", "SET_UP", "INVITATION", "RESET"];
+
+#[tokio::test]
+async fn the_password_alone_opens_no_page_and_sends_no_form() {
+    let (appliance, _) = furnished().await;
+    let mut half = Browser::new();
+    let asked = half.sign_in(&appliance, "ada", "four quiet random words").await.expect(303);
+    let page = half.get(&appliance, asked.location()).await.expect(200);
+    let token = Browser::form(&page, "/login/second-factor").fields[0].1.clone();
+    let before = everything(&appliance);
+    let cookies = half.cookie_header();
+    for (name, path) in all_paths(&appliance) {
+        if OPEN.contains(&name.as_str()) || FOR_PROGRAMS.contains(&name.as_str()) {
+            continue;
+        }
+        let looked = half.get(&appliance, &path).await;
+        let is_page = path.starts_with("/dashboard") || name == "AUTHORIZE";
+        assert!(!is_page || looked.status != 200, "GET {name}");
+        if path.starts_with("/dashboard") && looked.status != 405 {
+            assert!(looked.location().starts_with("/login?next=%2Fdashboard"), "GET {name}: {}", looked.location());
+        }
+        let fields = good_fields(&token);
+        let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let sent = post(&appliance, &path, &cookies, &fields, &[("origin", appliance.issuer())]).await;
+        let to_login = sent.status == 303 && sent.location().starts_with("/login");
+        assert!(to_login || sent.status.is_client_error(), "POST {name}: {}", sent.status);
+    }
+    assert_eq!(everything(&appliance), before);
+}
+
+#[tokio::test]
+async fn who_must_add_a_factor_first_opens_and_sends_nothing_else() {
+    let (appliance, _) = furnished().await;
+    let policy = SignInPolicy { second_factor: Demanded::OfEverybody };
+    appliance.app.set_sign_in_policy(appliance.by_admin(), policy).unwrap();
+    let adds = "/dashboard/security/authenticator";
+    let id = appliance.app.users("ben", 1).unwrap().entries[0].user.id;
+    for role in [Role::Member, Role::Admin] {
+        appliance.app.change_user(appliance.by_admin(), id, role, &[]).unwrap();
+        let mut browser = Browser::new();
+        browser.sign_in(&appliance, "ben", "four quiet random words").await.expect(303);
+        let page = browser.get(&appliance, adds).await.expect(200);
+        let token = Browser::form(&page, adds).fields[0].1.clone();
+        let before = everything(&appliance);
+        let cookies = browser.cookie_header();
+        for (name, path) in all_paths(&appliance) {
+            let may = ["AUTHENTICATOR", "CONFIRM"].contains(&name.as_str());
+            if may || OPEN.contains(&name.as_str()) || FOR_PROGRAMS.contains(&name.as_str()) {
+                continue;
+            }
+            let looked = browser.get(&appliance, &path).await;
+            if path.starts_with("/dashboard") && looked.status != 405 {
+                assert!(looked.location().starts_with(adds), "GET {name}: {} {}", looked.status, looked.location());
+            }
+            let fields = good_fields(&token);
+            let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            let sent = post(&appliance, &path, &cookies, &fields, &[("origin", appliance.issuer())]).await;
+            let led = sent.status == 303 && sent.location().starts_with(adds);
+            assert!(led || sent.status.is_client_error(), "POST {name}: {}", sent.status);
+        }
+        assert_eq!(everything(&appliance), before);
+    }
 }
 
 #[tokio::test]

@@ -93,8 +93,11 @@ pub async fn post(
     match added {
         Ok(added) => {
             let on = next.map_or_else(|| Notice::FactorAdded.at(paths::SECURITY), |next| next.as_str().to_owned());
-            let response =
-                if added.codes.is_empty() { see_other(&on) } else { RecoveryCodesView::new(&added.codes, on).page() };
+            let response = if added.codes.is_empty() {
+                see_other(&on)
+            } else {
+                RecoveryCodesView::new(&added.codes, false, on).page()
+            };
             Ok(with_cookie(response, &state.session_cookie(added.session)))
         }
         Err(OperationError::Invalid(problem)) => {

@@ -30,6 +30,8 @@ pub struct RecoveryCodesRenewView {
 pub struct RecoveryCodesView {
     /// The codes: the only time that they are shown.
     pub codes: Vec<String>,
+    /// Whether there were others before.
+    pub are_renewed: bool,
     /// Where to go afterwards.
     pub next: String,
 }
@@ -53,7 +55,7 @@ pub async fn post(
 ) -> Result<Response, Response> {
     let user = signed_in.user.id;
     match attempt(&state, move |app| app.renew_recovery_codes(user)).await? {
-        Ok(codes) => Ok(RecoveryCodesView::new(&codes, paths::SECURITY.to_owned()).page()),
+        Ok(codes) => Ok(RecoveryCodesView::new(&codes, true, paths::SECURITY.to_owned()).page()),
         // The last factor went meanwhile, and every code with it.
         Err(OperationError::NotFound(_)) => Ok(see_other(paths::SECURITY)),
         Err(error) => Err(operation_error(&error)),
@@ -61,8 +63,8 @@ pub async fn post(
 }
 
 impl RecoveryCodesView {
-    pub(super) fn new(codes: &[RecoveryCode], next: String) -> Self {
-        Self { codes: codes.iter().map(RecoveryCode::to_text).collect(), next }
+    pub(super) fn new(codes: &[RecoveryCode], are_renewed: bool, next: String) -> Self {
+        Self { codes: codes.iter().map(RecoveryCode::to_text).collect(), are_renewed, next }
     }
 
     pub(super) fn page(self) -> Response {
@@ -89,7 +91,8 @@ impl RecoveryCodesRenewView {
 impl RecoveryCodesView {
     pub(crate) fn sample() -> Self {
         let code = |place: usize| format!("{place}bcd-efgh-jkmn-pqr{place}");
-        Self { codes: (0..10).map(code).collect(), next: "/dashboard/security?done=factor-added".to_owned() }
+        let codes = (0..10).map(code).collect();
+        Self { codes, are_renewed: true, next: "/dashboard/security?done=factor-added".to_owned() }
     }
 }
 
