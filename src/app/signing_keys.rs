@@ -24,17 +24,35 @@ use std::sync::{Arc, PoisonError};
 pub struct SigningKeyEntry {
     /// The key.
     pub key: SigningKey,
-    /// How many personal tokens it signed that are still accepted.
+    /// How many personal tokens it signed that are still accepted, of those that were looked at.
     pub personal_tokens: usize,
+    /// Whether all were looked at; the newest otherwise.
+    pub counted_all: bool,
 }
+
+/// Personal tokens that a list of the keys looks at.
+const LOOKED_AT_FOR_LIST: usize = 1_000;
+/// Personal tokens that are looked at before one key is condemned.
+const LOOKED_AT_FOR_ONE: usize = 20_000;
 
 impl App {
     /// All signing keys that are kept, the newest first, with what hangs on them.
     pub fn signing_key_entries(&self) -> Result<Vec<SigningKeyEntry>, OperationError> {
+        self.key_entries(LOOKED_AT_FOR_LIST)
+    }
+
+    fn key_entries(&self, looked_at: usize) -> Result<Vec<SigningKeyEntry>, OperationError> {
         let (now, keys) = (self.now(), self.signing_keys()?);
-        let mut entries: Vec<_> = keys.into_iter().map(|key| SigningKeyEntry { key, personal_tokens: 0 }).collect();
+        let uncounted = |key| SigningKeyEntry { key, personal_tokens: 0, counted_all: true };
+        let mut entries: Vec<_> = keys.into_iter().map(uncounted).collect();
+        let mut left = looked_at;
         self.store.read(|tx| {
-            tx.visit(PERSONAL_TOKENS, Scan::all(), |_, token| {
+            tx.visit(PERSONAL_TOKENS, Scan::all().backwards().limit(looked_at + 1), |_, token| {
+                if left == 0 {
+                    entries.iter_mut().for_each(|entry| entry.counted_all = false);
+                    return Ok(());
+                }
+                left -= 1;
                 let signer =
                     entries.iter_mut().find(|entry| entry.key.id == token.key && entry.key.state.verifies(now));
                 if let Some(signer) = signer.filter(|_| token.state(now) == TokenState::Live) {
@@ -48,7 +66,7 @@ impl App {
 
     /// One of them.
     pub fn signing_key_entry(&self, id: KeyId) -> Result<SigningKeyEntry, OperationError> {
-        let found = self.signing_key_entries()?.into_iter().find(|entry| entry.key.id == id);
+        let found = self.key_entries(LOOKED_AT_FOR_ONE)?.into_iter().find(|entry| entry.key.id == id);
         found.ok_or(OperationError::NotFound("signing key"))
     }
 

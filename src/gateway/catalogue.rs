@@ -34,6 +34,8 @@ pub(super) struct Page {
     pub(super) tools: Vec<(String, Effect)>,
     /// Those of them that want arguments repeated in headers.
     pub(super) mirrored: Vec<(String, Vec<Mirrored>)>,
+    /// What they say of themselves besides, of as many as are looked at.
+    pub(super) told: Vec<HeardTool>,
     /// The next page's cursor, as JSON; none on the last.
     pub(super) next: Option<String>,
 }
@@ -164,7 +166,8 @@ impl Catalogue {
         };
         let names = page.tools.iter().filter(|(name, _)| name.len() <= MAX_NAME);
         let bare = names.map(|(name, effect)| {
-            let known = before.iter().flat_map(|before| &before.tools).find(|tool| tool.name == *name);
+            let before = before.iter().flat_map(|before| &before.tools);
+            let known = page.told.iter().chain(before).find(|tool| tool.name == *name);
             let (title, hints) = known.map_or((None, Hints::default()), |tool| (tool.title.clone(), tool.hints));
             HeardTool { name: name.clone(), title, effect: *effect, hints }
         });

@@ -27,6 +27,11 @@ pub(super) fn page(result: &Value) -> Option<(Vec<HeardTool>, Option<String>)> {
     Some((tools, next))
 }
 
+/// A tool of a list, as far as it can be read.
+pub(super) fn tool(json: &str) -> Option<HeardTool> {
+    serde_json::from_str(json).ok().map(Tool::heard)
+}
+
 /// The result is no list of tools.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct NoList;

@@ -1,13 +1,19 @@
 //! What does the gateway tell pages of the servers behind it? The one implementation of [`ServerInsight`].
 
 use crate::access::{GuardedServer, ServerKind, ServerName};
+use crate::gateway::greeting;
 use crate::gateway::router::Gateway;
 use crate::id::UserId;
+use crate::mcp;
 use crate::wire::server_insight::{ChildView, ServerInsight, TestFailure, Tester, Testing, ToolsHeard};
 use std::sync::Arc;
 
 impl ServerInsight for Gateway {
     fn tools(&self, server: &GuardedServer, user: Option<UserId>) -> Option<Arc<ToolsHeard>> {
+        if matches!(server.kind, ServerKind::Builtin) {
+            let tools = mcp::definitions().filter_map(greeting::tool).collect();
+            return Some(Arc::new(ToolsHeard { at: self.app.now(), whole: true, tools }));
+        }
         self.catalogue.told(server, user)
     }
 

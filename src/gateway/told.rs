@@ -28,6 +28,8 @@ use std::task::{Context, Poll};
 pub(super) struct Calls {
     tools: Vec<Box<str>>,
     began: Timestamp,
+    /// Noted at the beginning: whoever lets the answer end works on no request any more.
+    address: Option<IpAddr>,
 }
 
 impl Calls {
@@ -38,8 +40,10 @@ impl Calls {
             Posted::One(said) => tools.extend(tool_of(said)),
             Posted::Batch(elements) => tools.extend(elements.iter().flatten().filter_map(tool_of)),
         }
-        let began = if tools.is_empty() { Timestamp::EPOCH } else { app.now() };
-        Self { tools, began }
+        if tools.is_empty() {
+            return Self { tools, began: Timestamp::EPOCH, address: None };
+        }
+        Self { tools, began: app.now(), address: address() }
     }
 
     /// Tells them, answered by `response`, which is all there.
@@ -61,7 +65,7 @@ impl Calls {
         if self.tools.is_empty() {
             return;
         }
-        let (claims, address) = (asker.token.claims(), address());
+        let claims = asker.token.claims();
         let millis = u32::try_from(app.now().since(self.began).as_millis()).unwrap_or(u32::MAX);
         for tool in self.tools {
             app.live().calls().called(Called {
@@ -73,7 +77,7 @@ impl Calls {
                 server: asker.server.name.clone(),
                 tool,
                 outcome,
-                address,
+                address: self.address,
             });
         }
     }

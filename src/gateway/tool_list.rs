@@ -6,7 +6,9 @@
 
 use crate::access::Effect;
 use crate::gateway::catalogue::Page;
+use crate::gateway::greeting;
 use crate::mcp::{Era, Mirrored, members};
+use crate::wire::server_insight::MAX_TOOLS;
 use serde_json::value::RawValue;
 use std::ops::Range;
 
@@ -38,6 +40,7 @@ pub(super) fn show(json: &str, era: Era, shows: &dyn Fn(&str, Effect) -> bool) -
             Shown::List(text, listed) => {
                 lists = true;
                 page.tools.extend(listed.tools);
+                page.told.extend(listed.told);
                 page.mirrored.extend(listed.mirrored);
                 page.next = page.next.or(listed.next);
                 written.push(text);
@@ -67,6 +70,9 @@ fn show_one(json: &str, era: Era, shows: &dyn Fn(&str, Effect) -> bool) -> Resul
             let mirrored = read_mirrored(tool.get());
             if !mirrored.is_empty() {
                 page.mirrored.push((name.clone(), mirrored));
+            }
+            if page.told.len() < MAX_TOOLS {
+                page.told.extend(greeting::tool(tool.get()));
             }
             page.tools.push((name, effect));
         }

@@ -31,3 +31,4 @@ pub use error::RpcError;
 pub use mirrored::{Mirrored, is_any_mirrored};
 pub use posted::{Posted, Said, Unfit};
 pub use server::{Asker, BuiltinServer};
+pub use tools::definitions;

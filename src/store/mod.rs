@@ -29,6 +29,9 @@ pub mod tables;
 #[cfg(test)]
 mod tests;
 
+#[cfg(test)]
+pub(crate) use tests::Disk;
+
 pub use directory::{DataDirectory, OpenedData};
 pub use error::{StoreError, Unavailable};
 pub use key::{AsKey, FixedWidth, Key, MAX_KEY_BYTES, PrefixOf, decode_key, encode_key};

@@ -29,9 +29,9 @@ use tower::ServiceExt;
 
 /// What there is at the end.
 pub const USERS_AT_MOST: usize = 1_000;
-/// Of these, so many are the admin's, who looks at the pages: the most that one person may have.
-const OWN_TOKENS: usize = 900;
 pub const TOKENS_AT_MOST: usize = 10_000;
+/// So many are the admin's from the beginning, who looks at the pages: the most that one person may have.
+const OWN_TOKENS: usize = 900;
 pub const EVENTS_AT_MOST: usize = 1_000_000;
 /// Calls that are put at once: what the queue holds.
 const AT_ONCE: usize = 4_000;
@@ -52,13 +52,12 @@ pub struct Dashboard {
     people: Vec<UserId>,
     clients: Vec<ClientId>,
     tokens: Vec<TokenId>,
-    own_tokens: usize,
     events: usize,
     began: Timestamp,
 }
 
-/// A page, and how long it takes at the median.
-pub type Row = (String, Duration);
+/// A page as people would call it, and how long it takes at the median.
+pub type Row = (&'static str, Duration);
 
 impl Dashboard {
     /// With the admin only, who is signed in.
@@ -80,7 +79,6 @@ impl Dashboard {
             people: Vec::new(),
             clients,
             tokens: Vec::new(),
-            own_tokens: 0,
             events: 0,
             began: now - hours(24 * 30),
         };
@@ -91,7 +89,7 @@ impl Dashboard {
     /// Fills it up to one part in `parts` of everything.
     pub fn fill(&mut self, parts: usize) {
         self.add_people(USERS_AT_MOST / parts);
-        self.add_tokens(OWN_TOKENS / parts, TOKENS_AT_MOST / parts);
+        self.add_tokens(TOKENS_AT_MOST / parts);
         self.add_events(EVENTS_AT_MOST / parts);
     }
 
@@ -114,15 +112,14 @@ impl Dashboard {
         (self.app, self.routes) = start(&self.store, &self.master);
     }
 
-    /// Tokens up to these counts, each used once.
-    fn add_tokens(&mut self, own: usize, all: usize) {
+    /// Tokens up to this count, each used once; the first are the admin's.
+    fn add_tokens(&mut self, count: usize) {
         let caller = CallerRef { address: Some([203, 0, 113, 7].into()), user_agent: "Claude-Code/2.1" };
-        while self.tokens.len() < all {
-            let is_own = self.own_tokens < own;
-            let owner = if is_own { self.admin.id } else { self.people[self.tokens.len() % self.people.len()] };
-            self.own_tokens += usize::from(is_own);
+        while self.tokens.len() < count {
+            let number = self.tokens.len();
+            let owner = if number < OWN_TOKENS { self.admin.id } else { self.people[number % self.people.len()] };
             let (now, scopes) = (SystemClock.now(), ScopeSet::mcp());
-            let (id, name) = (TokenId::generate(now, &OsEntropy), format!("Token {}", self.tokens.len()));
+            let (id, name) = (TokenId::generate(now, &OsEntropy), format!("Token {number}"));
             let new = NewPersonalToken { id, name, expires_at: None, servers: None, scopes };
             self.app.create_personal_token(owner, &new).unwrap();
             self.app.live().usage().tokens.record(id, now, caller);
@@ -165,33 +162,37 @@ impl Dashboard {
     pub fn measure(&self) -> Vec<Row> {
         let middle = keyward::web::when::exact(self.began + Duration::from_secs(self.events as u64 / 2));
         let (person, rare, middle) = (self.people[7], self.clients[0].as_str(), &middle[..10]);
+        let of_person = format!("/events?person={person}");
         let paths = [
-            String::new(),
-            "/api-keys".to_owned(),
-            "/api-keys/new".to_owned(),
-            "/connections".to_owned(),
-            "/servers".to_owned(),
-            "/servers/keyward".to_owned(),
-            "/security".to_owned(),
-            "/users".to_owned(),
-            "/users?name=son-7".to_owned(),
-            format!("/users/{}", self.admin.id),
-            format!("/users/{person}"),
-            "/groups".to_owned(),
-            "/invitations".to_owned(),
-            "/clients".to_owned(),
-            "/signing-keys".to_owned(),
-            "/activity".to_owned(),
-            "/activity?kind=sign-ins".to_owned(),
-            "/events".to_owned(),
-            format!("/events?to={middle}"),
-            format!("/events?person={person}"),
-            format!("/events?person={person}&kind=sign-ins"),
-            format!("/events?client={rare}"),
-            format!("/events?person={}&client={rare}&server=server-7&kind=calls", self.admin.id),
-            format!("/events?person={person}&server=server-8&from={middle}"),
+            ("home", String::new()),
+            ("tokens, 900 of one's own", "/api-keys".to_owned()),
+            ("a new token", "/api-keys/new".to_owned()),
+            ("connected apps", "/connections".to_owned()),
+            ("servers", "/servers".to_owned()),
+            ("a server", "/servers/keyward".to_owned()),
+            ("security", "/security".to_owned()),
+            ("users", "/users".to_owned()),
+            ("users with a part of a name", "/users?name=son-7".to_owned()),
+            ("a user with 900 tokens", format!("/users/{}", self.admin.id)),
+            ("a user with few tokens", format!("/users/{person}")),
+            ("groups", "/groups".to_owned()),
+            ("invitations", "/invitations".to_owned()),
+            ("clients", "/clients".to_owned()),
+            ("signing keys", "/signing-keys".to_owned()),
+            ("activity", "/activity".to_owned()),
+            ("activity: sign-ins", "/activity?kind=sign-ins".to_owned()),
+            ("events", "/events".to_owned()),
+            ("events: in the middle", format!("/events?to={middle}")),
+            ("events: of a person", of_person.clone()),
+            ("events: sign-ins of a person, of which there are none", format!("{of_person}&kind=sign-ins")),
+            ("events: of a rare client", format!("/events?client={rare}")),
+            (
+                "events: of a person, a rare client, a server and a kind, of which there are none",
+                format!("/events?person={}&client={rare}&server=server-7&kind=calls", self.admin.id),
+            ),
+            ("events: of a person at a server since a day", format!("{of_person}&server=server-8&from={middle}")),
         ];
-        let mut rows: Vec<Row> = paths.into_iter().map(|path| (path.clone(), self.time_of(&path))).collect();
+        let mut rows: Vec<Row> = paths.into_iter().map(|(name, path)| (name, self.time_of(&path))).collect();
         rows.sort_by_key(|(_, time)| std::cmp::Reverse(*time));
         rows
     }

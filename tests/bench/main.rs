@@ -222,9 +222,9 @@ fn dashboard() {
     let whole = dashboard.measure();
     let (people, tokens, lines) = (dashboard::USERS_AT_MOST, dashboard::TOKENS_AT_MOST, dashboard::EVENTS_AT_MOST);
     println!("pages with {people} users, {tokens} tokens, {lines} events (with a tenth of them), ms:");
-    for (path, time) in &whole {
-        let (_, before) = tenth.iter().find(|(other, _)| other == path).unwrap();
-        println!("  {path:<100} {:>7.2} ({:.2})", millis(*time), millis(*before));
+    for (page, time) in &whole {
+        let (_, before) = tenth.iter().find(|(other, _)| other == page).unwrap();
+        println!("  {page:<84} {:>8.2} ({:.2})", millis(*time), millis(*before));
     }
     let (before, after) = (millis(tenth[0].1), millis(whole[0].1));
     note("the slowest page with a tenth of the rows, ms", before);

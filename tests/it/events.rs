@@ -1,6 +1,8 @@
 //! What the audit log tells: each act leaves its line with the act, calls come in batches, everybody sees their own.
 
-use crate::support::{Agent, Answer, Appliance, Browser, Person, Served, call, free_address, make_token, set_up};
+use crate::support::{
+    Agent, Answer, Appliance, Browser, Person, Served, Upstream, Wire, call, free_address, make_token, set_up,
+};
 use keyward::account::user::User;
 use keyward::app::events::{EventFilter, EventPage, EventPlace, KEPT, PAGE};
 use keyward::clock::{Clock, days, hours, minutes};
@@ -414,6 +416,68 @@ async fn a_token_for_another_server_is_told_which() {
     let (files, notes) = (appliance.url_of("files"), appliance.url_of("notes"));
     assert!(shown.contains(&format!("The token is for {notes}, but {files} was asked.")), "{shown}");
     assert!(shown.contains("with Claude Code"));
+}
+
+#[tokio::test]
+async fn a_call_of_a_server_behind_is_told_with_its_address_and_its_end() {
+    let upstream = Upstream::start();
+    let appliance = Appliance::with_file(&format!("[servers.files]\nurl = \"{}\"\n", upstream.url()));
+    let (_, token) = appliance.personal_token("Laptop");
+    let wire = Wire::to(appliance.listen(), &token);
+    wire.call("/mcp/files", "echo", json!({"text": "x"})).await.expect(200).rest().await;
+    // Its end is told when the answer has gone.
+    let mut told = None;
+    for _ in 0..500 {
+        told = lines(&appliance).into_iter().map(|(_, event)| event).find(|event| event.kind == EventKind::Called);
+        if told.is_some() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    let told = told.expect("a line");
+    assert_eq!((told.server.as_deref(), told.address), (Some("files"), Some([127, 0, 0, 1].into())));
+    let call = told.call.unwrap();
+    assert_eq!((call.tool.as_str(), call.outcome), ("echo", keyward::event::CallOutcome::Answered));
+}
+
+#[tokio::test]
+async fn the_page_of_a_server_shows_what_goes_on_there() {
+    let mut appliance = Appliance::with_file("[servers.files]\nurl = \"http://127.0.0.1:9/mcp\"\n");
+    let ben = appliance.add_member("ben");
+    let (_, adas) = appliance.personal_token("Adas laptop");
+    let (id, bens) = appliance.personal_token_of(ben.id, "Bens laptop");
+    let ask = async |token: &str| {
+        let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "x", "arguments": {}}});
+        let bearer = format!("Bearer {token}");
+        let headers = [("authorization", bearer.as_str()), ("mcp-protocol-version", "2025-11-25")];
+        appliance.post_json("/mcp/files", &body, &headers).await.status.as_u16()
+    };
+    let mut admin = Browser::signed_in(&appliance).await;
+    let (page, other) = ("/dashboard/servers/files", "/dashboard/servers/keyward");
+    let shown = admin.get(&appliance, page).await.expect(200).body;
+    assert!(shown.contains("No call in the last 30 days.") && shown.contains("Nobody was refused here of late."));
+    assert_eq!((ask(&adas).await, ask(&bens).await), (502, 502));
+    appliance.app.flush_events().unwrap();
+    appliance.advance(days(3));
+    call(&appliance, &adas).await.expect(200);
+    assert_eq!(ask(&bens).await, 502);
+    appliance.app.revoke_personal_token(ben.id, id).unwrap();
+    assert_eq!(ask(&bens).await, 401);
+
+    let shown = admin.get(&appliance, page).await.expect(200).body;
+    assert!(shown.contains("aria-label=\"3 calls in 30 days; most 3 days ago: 2; 3 failed\""), "{shown}");
+    assert!(shown.contains("3 failed</span> · 1 refused") && shown.contains("26 November 2026"));
+    assert!(shown.contains("The token was revoked.") && shown.contains("with Bens laptop"));
+    let shown = admin.get(&appliance, other).await.expect(200).body;
+    assert!(shown.contains("1 call in 30 days") && !shown.contains("Bens laptop"));
+    assert!(shown.contains("whoami") && shown.contains("revoke_my_token"), "its own tools are known");
+
+    let mut browser = Browser::new();
+    browser.sign_in(&appliance, "ben", PASSWORD).await.expect(303);
+    let shown = browser.get(&appliance, page).await.expect(200).body;
+    assert!(shown.contains("The token was revoked.") && !shown.contains("calls in 30 days"), "{shown}");
+    let shown = browser.get(&appliance, other).await.expect(200).body;
+    assert!(!shown.contains("Why was I refused?"));
 }
 
 #[tokio::test]

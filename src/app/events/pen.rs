@@ -103,3 +103,91 @@ fn name(tx: &impl Reads, user: &mut Named<UserId>) -> Result<(), StoreError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::{GuardedServer, ServerDirectory};
+    use crate::account::personal_token::{PersonalTokenPolicy, TokenState};
+    use crate::account::session::SessionPolicy;
+    use crate::app::events::{EventFilter, EventPlace, EventPolicy};
+    use crate::app::personal_tokens::{Made, NewPersonalToken};
+    use crate::app::{AppOptions, CredentialPolicy, Parts, RegistrationPolicy};
+    use crate::clock::ManualClock;
+    use crate::entropy::SeededEntropy;
+    use crate::event::EventKind;
+    use crate::id::TokenId;
+    use crate::keys::RotationPolicy;
+    use crate::oauth::issuer::Issuer;
+    use crate::oauth::scope::ScopeSet;
+    use crate::secret::MasterSecret;
+    use crate::store::tables::{SET_UP, SetUp};
+    use crate::store::{Disk, Store};
+    use crate::token::VerifierOptions;
+
+    const NOW: Timestamp = Timestamp::from_unix_seconds(1_795_400_000);
+
+    fn open(store: Store) -> App {
+        let entropy = SeededEntropy::new(1);
+        let parts = Parts {
+            store,
+            clock: Arc::new(ManualClock::at(NOW)),
+            master: MasterSecret::generate(&entropy),
+            entropy: Arc::new(entropy),
+            options: AppOptions {
+                issuer: Issuer::parse("http://127.0.0.1:8080").unwrap(),
+                credentials: CredentialPolicy::default(),
+                personal_tokens: PersonalTokenPolicy::default(),
+                sessions: SessionPolicy::default(),
+                rotation: RotationPolicy::default(),
+                registration: RegistrationPolicy::default(),
+                verifier: VerifierOptions::default(),
+                dashboard_commands: false,
+                events: EventPolicy::default(),
+                rate_limits: true,
+            },
+            servers: ServerDirectory::new(Vec::<GuardedServer>::new()).unwrap(),
+        };
+        App::open(parts).unwrap()
+    }
+
+    fn kinds(app: &App) -> Vec<EventKind> {
+        let page = app.events(&EventFilter::default(), EventPlace::Newest, 100).unwrap();
+        page.events.into_iter().rev().map(|(_, event)| event.kind).collect()
+    }
+
+    #[test]
+    fn an_act_whose_line_cannot_be_written_does_not_happen() {
+        for failing in 0..40 {
+            let disk = Disk::default();
+            let store = disk.open();
+            let fresh: Result<(), StoreError> = store.write(|tx| tx.put(SET_UP, &(), &SetUp::FRESH));
+            fresh.unwrap();
+            let app = open(store);
+            let owner = app.seed_admin("ada", "four quiet random words").unwrap().id;
+            let id = TokenId::from_bytes([3; 16]);
+            let (name, scopes) = ("Laptop".to_owned(), ScopeSet::mcp());
+            let new = NewPersonalToken { id, name, expires_at: None, servers: None, scopes };
+            let Made::Now(_, token) = app.create_personal_token(owner, &new).unwrap() else { panic!("the id is new") };
+            let is_good =
+                || app.live().verifier().verify(token.expose(), &app.live().keys(), app.live().revoked(), NOW);
+            assert_eq!(kinds(&app), [EventKind::SetUp, EventKind::TokenMade]);
+
+            disk.fail_after(failing);
+            let done = app.revoke_personal_token(owner, id).is_ok();
+            assert_eq!(is_good().is_ok(), !done, "in force if and only if it was answered");
+            assert_eq!(kinds(&app).contains(&EventKind::TokenRevoked), done);
+            drop(app);
+
+            let app = open(disk.replaced().open());
+            let told = kinds(&app).contains(&EventKind::TokenRevoked);
+            let is_revoked = app.personal_token(owner, id).unwrap().token.state(NOW) == TokenState::Revoked;
+            assert_eq!(told, is_revoked, "the act and its line are both there or neither, {failing}");
+            assert!(told || !done);
+            if done {
+                return;
+            }
+        }
+        panic!("the disk never had room enough");
+    }
+}

@@ -54,6 +54,11 @@ pub(super) fn list(shows: impl Fn(&str, Effect) -> bool) -> String {
     format!("[{}]", listed.map(|tool| tool.json.as_str()).collect::<Vec<_>>().join(","))
 }
 
+/// Each tool as `tools/list` shows it, as JSON.
+pub fn definitions() -> impl Iterator<Item = &'static str> {
+    DEFINITIONS.iter().map(|tool| tool.json.as_str())
+}
+
 /// What a tool does, if there is one of that name.
 pub(super) fn effect_of(name: &str) -> Option<Effect> {
     DEFINITIONS.iter().find(|tool| tool.name == name).map(|tool| tool.effect)

@@ -11,7 +11,7 @@ const SECTOR: usize = 512;
 
 /// A disk that can be told to fail, and that knows which bytes a power cut may lose.
 #[derive(Debug, Clone, Default)]
-struct Disk(Arc<Mutex<State>>);
+pub(crate) struct Disk(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -50,7 +50,7 @@ impl Disk {
         Self(Arc::new(Mutex::new(State { seen: bytes.clone(), durable: bytes, ..State::default() })))
     }
 
-    fn fail_after(&self, operations: usize) {
+    pub(crate) fn fail_after(&self, operations: usize) {
         self.0.lock().unwrap().operations_left = Some(operations);
     }
 
@@ -82,7 +82,12 @@ impl Disk {
         Ok(())
     }
 
-    fn open(&self) -> Store {
+    /// A disk with the same bytes that does not fail.
+    pub(crate) fn replaced(&self) -> Self {
+        Self::with(self.0.lock().unwrap().seen.clone())
+    }
+
+    pub(crate) fn open(&self) -> Store {
         let mut builder = Builder::new();
         builder.set_check_integrity_on_open(true);
         Store::start(builder.create_with_backend(self.clone()).expect("the disk holds a sound database"))

@@ -4,6 +4,8 @@ mod directory;
 mod faults;
 mod records;
 
+pub(crate) use faults::Disk;
+
 use super::*;
 use crate::clock::Timestamp;
 use crate::id::{InstanceId, UserId};

@@ -52,6 +52,8 @@ pub struct KeyRow {
     pub verifies_until: Option<When>,
     /// How many personal tokens it signed that still work.
     pub personal_tokens: usize,
+    /// Whether there may be more than were counted.
+    pub more: bool,
 }
 
 /// What a signing key does, as a page tells it.
@@ -146,7 +148,8 @@ fn not_now(why: &str) -> Response {
 }
 
 impl KeyRow {
-    fn of(SigningKeyEntry { key, personal_tokens }: SigningKeyEntry, now: Timestamp) -> Self {
+    fn of(entry: SigningKeyEntry, now: Timestamp) -> Self {
+        let SigningKeyEntry { key, personal_tokens, counted_all } = entry;
         let (state, since, verifies_until) = match key.state {
             KeyState::Next => (KeyRowState::Next, key.created_at, None),
             KeyState::Active { since } => (KeyRowState::Active, since, None),
@@ -159,6 +162,7 @@ impl KeyRow {
             since: When::new(since, now),
             verifies_until: verifies_until.map(|until| When::new(until, now)),
             personal_tokens,
+            more: !counted_all && !matches!(state, KeyRowState::Next | KeyRowState::Condemned),
         }
     }
 }
@@ -172,6 +176,7 @@ impl KeyRow {
             since: When::sample(-86_400 * days_ago),
             verifies_until: (state == KeyRowState::Retired).then(|| When::sample(86_400 * 300)),
             personal_tokens: if state == KeyRowState::Next { 0 } else { 12 },
+            more: state == KeyRowState::Retired,
         }
     }
 }
