@@ -49,7 +49,9 @@ impl App {
         self.store.read(|tx| {
             tx.visit(PERSONAL_TOKENS, Scan::all().backwards().limit(looked_at + 1), |_, token| {
                 if left == 0 {
-                    entries.iter_mut().for_each(|entry| entry.counted_all = false);
+                    for entry in &mut entries {
+                        entry.counted_all = false;
+                    }
                     return Ok(());
                 }
                 left -= 1;
