@@ -9,8 +9,9 @@ use crate::account::user::User;
 use crate::app::App;
 use crate::app::connections::end_grant;
 use crate::app::error::EndpointError;
+use crate::app::origin::{self, Origin};
 use crate::clock::Timestamp;
-use crate::event::{Event, EventKind};
+use crate::event::{Event, EventKind, Named, Refusal, RefusedBecause};
 use crate::id::GrantId;
 use crate::oauth::authorization_code::CodeRedemption;
 use crate::oauth::client::{Client, ClientId};
@@ -24,7 +25,7 @@ use crate::oauth::refresh_token::{RefreshDecision, RefreshRequest, RefreshToken}
 use crate::oauth::scope::{OFFLINE_ACCESS, ScopeSet};
 use crate::secret::{PlainToken, PlainTokenKind, TokenDigest};
 use crate::store::tables::{AUTHORIZATION_CODES, GRANTS, REFRESH_PACES, REFRESH_TOKENS, USED_ASSERTIONS, USERS};
-use crate::store::{Reads, WriteTx};
+use crate::store::{Reads, StoreError, WriteTx};
 use crate::token::{AccessGrant, RevocationEntry, SignedToken};
 use std::sync::Arc;
 
@@ -73,7 +74,9 @@ impl App {
         let refresh_token = PlainToken::generate(PlainTokenKind::RefreshToken, &*self.entropy);
         let outcome = match form.require("grant_type")? {
             "authorization_code" => self.redeem_code(client, form, refresh_token.digest())?,
-            "refresh_token" => self.refresh(client, form, refresh_token.digest())?,
+            "refresh_token" => self
+                .refresh(client, form, refresh_token.digest())
+                .inspect_err(|error| self.tell_not_renewed(client, form, error))?,
             _ => {
                 let text = "grant_type is authorization_code or refresh_token here";
                 return Err(ProtocolError::new(ErrorCode::UnsupportedGrantType, text));
@@ -186,6 +189,35 @@ impl App {
             Ok::<_, EndpointError>(Outcome::Granted { grant, scopes, refresh: true })
         });
         outcome.map_err(|error| error.0)
+    }
+
+    /// Tells the owner of a connection why it was not renewed; only if its own client asked with a token of it.
+    fn tell_not_renewed(&self, client: &AuthenticatedClient, form: &OAuthForm, error: &ProtocolError) {
+        let digest = form.get("refresh_token").map(TokenDigest::of);
+        let found = self.store.read(|tx| {
+            let token = digest.map(|digest| tx.get(REFRESH_TOKENS, &digest)).transpose()?.flatten();
+            Ok::<_, StoreError>(token.map(|token| tx.get(GRANTS, &token.grant)).transpose()?.flatten())
+        });
+        // Without the store there is more to worry about than this line.
+        let Some(grant) = found.ok().flatten().filter(|grant| grant.client == client.client().id) else { return };
+        let server = self.live.servers().by_resource(&grant.resource).map(|server| server.name.to_string());
+        let name = self.live.user(grant.user).map(|user| user.name.clone()).unwrap_or_default();
+        let address = match origin::current() {
+            Origin::Request { address, .. } => address,
+            Origin::Keyward | Origin::CommandLine => None,
+        };
+        self.live.calls().refused(Refusal {
+            at: self.now(),
+            times: 1,
+            owner: Some(Named::new(grant.user, &name)),
+            token: None,
+            grant: Some(grant.id),
+            client: Some(grant.client.to_string()),
+            server: server.unwrap_or_else(|| grant.resource.to_string()),
+            asked_for: Some("a new access token".to_owned()),
+            because: RefusedBecause::not_renewed(error.description()),
+            address,
+        });
     }
 
     fn sign(&self, grant: Grant, scopes: ScopeSet, refresh_token: Option<PlainToken>) -> Result<Tokens, ProtocolError> {

@@ -24,7 +24,7 @@ use crate::event::{Event, EventKind};
 use crate::id::UserId;
 use crate::oauth::grant::Grant;
 use crate::oauth::resource::ResourceUri;
-use crate::store::tables::{GRANTS, GROUPS, SERVERS, USER_NAMES, USERS};
+use crate::store::tables::{GRANTS, GROUPS, SERVER_DAYS, SERVERS, USER_NAMES, USERS};
 use crate::store::{Reads, Scan, StoreError, WriteTx};
 use crate::token::RevocationEntry;
 use std::sync::{Arc, MutexGuard, PoisonError};
@@ -282,6 +282,7 @@ impl App {
             current(tx, &key, edition)?;
             pen.write(tx, event)?;
             tx.remove(SERVERS, key.as_str())?;
+            tx.remove(SERVER_DAYS, key.as_str())?;
             // What waits behind a server of the file has no grants of its own, and no keys of users.
             let Some(resource) = resource else { return Ok((Vec::new(), Vec::new())) };
             let ended = end_grants_for(tx, &resource, now, life)?;
@@ -292,6 +293,7 @@ impl App {
         drop(changing_keys);
         if own.is_some() {
             self.publish_server(name, None, &turn);
+            self.live.calls().forget_server(name.as_str());
         }
         tracing::info!(server = name.as_str(), %by, "server removed");
         Ok(())

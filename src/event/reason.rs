@@ -45,6 +45,8 @@ pub enum RefusedBecause {
     WrongKind,
     /// The server was set up anew at its URL after the token was made.
     OlderThanServer,
+    /// A connection was not renewed, for this reason.
+    NotRenewed(String),
 }
 
 impl RefusedBecause {
@@ -56,6 +58,11 @@ impl RefusedBecause {
     /// The token lacks these scopes.
     pub fn lacks_scope(needed: &str) -> Self {
         Self::LacksScope(cut(needed))
+    }
+
+    /// A connection was not renewed; `why` as its client is told. What the client is to do about it is left out.
+    pub fn not_renewed(why: &str) -> Self {
+        Self::NotRenewed(cut(why.split(':').next().unwrap_or_default()))
     }
 
     /// A clause for people, seen from `now`: "the token expired 3 days ago".
@@ -83,6 +90,7 @@ impl RefusedBecause {
             Self::NotOurs => "the token was not made here".to_owned(),
             Self::OlderThanServer => "the token was made for a server that stood at this address before".to_owned(),
             Self::WrongKind => "another kind of credential was sent instead of a token".to_owned(),
+            Self::NotRenewed(why) => format!("the connection was not renewed, for {why}"),
         }
     }
 
@@ -100,6 +108,7 @@ impl RefusedBecause {
             Self::Unreadable => "The header is: Authorization: Bearer, one space, the token.",
             Self::NotOurs => "Look whether the client has a token of another installation.",
             Self::WrongKind => "Put a personal token or an access token there.",
+            Self::NotRenewed(_) => "Connect the app again.",
         }
     }
 }
@@ -171,6 +180,10 @@ mod tests {
         for (reason, clause) in [
             (RefusedBecause::Expired(now - days(3)), "the token expired 3 days ago"),
             (wrong, "the token is for https://h/mcp/notes, but https://h/mcp/files was asked"),
+            (
+                RefusedBecause::not_renewed("the refresh token has expired: ask for authorization again"),
+                "the connection was not renewed, for the refresh token has expired",
+            ),
             (
                 RefusedBecause::lacks_scope("files:write"),
                 "it needs the scope files:write, which the token does not have",

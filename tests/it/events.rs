@@ -110,7 +110,8 @@ async fn each_kind_of_act_leaves_exactly_its_line() {
     let left = single("a refresh token that comes again", &[RefreshReused], left).await;
     assert_eq!(left[0].user.as_ref().unwrap().name, "ada");
     let left = left_by(&appliance, agent.refresh(&appliance, next["refresh_token"].as_str().unwrap())).await;
-    single("the family is over", &[], left).await;
+    let left = single("the family is over", &[Refused], left).await;
+    assert_eq!((left[0].user.as_ref().unwrap().name.as_str(), left[0].server.as_deref()), ("ada", Some("keyward")));
 
     agent.connect(&appliance, &mut browser).await;
     let all = "/dashboard/connections/revoke-all";
@@ -397,6 +398,25 @@ async fn the_owner_of_a_token_reads_why_it_was_refused() {
     let logged: Vec<_> = lines(&appliance).into_iter().filter(|(_, event)| event.kind == EventKind::Refused).collect();
     assert_eq!(logged.len(), 2, "what repeats itself is one line");
     assert_eq!(KEPT.of_one_user, 50);
+}
+
+#[tokio::test]
+async fn whoever_has_to_connect_again_reads_why() {
+    let appliance = Appliance::new();
+    let mut browser = Browser::signed_in(&appliance).await;
+    let (agent, other) = (Agent::register(&appliance, "Desk").await, Agent::register(&appliance, "Other").await);
+    let tokens = agent.connect(&appliance, &mut browser).await;
+    other.refresh(&appliance, &tokens.refresh_token).await.expect(400);
+    agent.refresh(&appliance, "kwr_not-one-of-ours").await.expect(400);
+    let shown = browser.get(&appliance, ACTIVITY).await.expect(200).body;
+    assert!(shown.contains("None of your tokens and apps was refused of late."), "strangers write nothing: {shown}");
+    appliance.advance(days(31));
+    agent.refresh(&appliance, &tokens.refresh_token).await.expect(400);
+    browser.sign_in(&appliance, "ada", PASSWORD).await.expect(303);
+    let shown = browser.get(&appliance, ACTIVITY).await.expect(200).body;
+    assert!(shown.contains("The connection was not renewed, for the refresh token has expired."), "{shown}");
+    assert!(shown.contains("a new access token of keyward") && shown.contains("with Desk"));
+    assert!(shown.contains("Connect the app again."));
 }
 
 #[tokio::test]

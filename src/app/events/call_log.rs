@@ -154,6 +154,11 @@ impl CallLog {
         self.servers.0.pin().get(server).map(|cell| cell.counts()).unwrap_or_default()
     }
 
+    /// Lets go of the counts of a server that is removed.
+    pub fn forget_server(&self, server: &str) {
+        self.servers.0.pin().remove(server);
+    }
+
     /// What waits, as much as there was room for.
     fn take(&self) -> Vec<Waiting> {
         let receiver = self.receiver.lock().unwrap_or_else(PoisonError::into_inner);

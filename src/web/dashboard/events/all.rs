@@ -27,6 +27,8 @@ pub struct EventsView {
     pub refusals: Vec<RefusalRow>,
     /// How many of these are kept.
     pub kept: Kept,
+    /// How many came at a bad moment and are not listed.
+    pub unlisted: u64,
     /// The form.
     pub form: FilterForm,
     /// The lines.
@@ -52,6 +54,7 @@ pub async fn get(
             frame,
             refusals: refusals.iter().map(|told| RefusalRow::of(&told.refusal, &told.with, false, now)).collect(),
             kept: KEPT,
+            unlisted: app.live().calls().refusals.unlisted(),
             form: query.form(app, true, asked.problem)?,
             log: Log::of(app, page, &query, ALL, None),
             export: query.at(paths::EVENTS_EXPORT),
@@ -78,7 +81,7 @@ impl EventsView {
         let log = super::rows::samples::log(ALL);
         let refusals = super::rows::samples::refusals(false);
         let export = paths::EVENTS_EXPORT.to_owned();
-        Self { frame: Frame::sample(), refusals, kept: KEPT, form, log, export }
+        Self { frame: Frame::sample(), refusals, kept: KEPT, unlisted: 12, form, log, export }
     }
 
     pub(crate) fn sample_filtered() -> Self {
@@ -93,6 +96,6 @@ impl EventsView {
         let looked_back_to = Some(crate::web::when::When::sample(-86_400 * 40));
         let log = Log { looked_back_to, older: Some(format!("{ALL}?at=v4.local.sample")), ..Log::default() };
         let export = format!("{}?person=x", paths::EVENTS_EXPORT);
-        Self { frame: Frame::sample(), refusals: Vec::new(), kept: KEPT, form, log, export }
+        Self { frame: Frame::sample(), refusals: Vec::new(), kept: KEPT, unlisted: 0, form, log, export }
     }
 }
