@@ -11,6 +11,8 @@ pub enum Step {
     Connection,
     /// The clocks agree.
     Clock,
+    /// What is said on a stream arrives when it is said.
+    Streams,
     /// A token reaches Keyward.
     Authorization,
     /// The first request is told where to sign in (RFC 9728 §5.1).
@@ -35,6 +37,7 @@ impl fmt::Display for Step {
             Self::Address => "address",
             Self::Connection => "connection",
             Self::Clock => "clock",
+            Self::Streams => "streams",
             Self::Authorization => "token",
             Self::Challenge => "first request",
             Self::Resource => "server's document",

@@ -6,6 +6,7 @@ use crate::clock::Timestamp;
 use crate::oauth::resource::ResourceUri;
 use crate::wire::client_address::ClientAddress;
 use crate::wire::paths;
+use crate::wire::pause::STREAM_PAUSE;
 use crate::wire::probe::{ProbeAnswer, ProbeError};
 use axum::http::header::{CONTENT_TYPE, DATE, HOST, LOCATION, SET_COOKIE, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderName, StatusCode};
@@ -19,6 +20,9 @@ use url::Url;
 const MAX_QUOTED: usize = 200;
 /// Clocks that differ by less agree.
 const SAME_TIME: Duration = Duration::from_secs(30);
+
+/// What a document that does not come needs.
+const DOCUMENTS_PASS: &str = "Let the proxy pass everything below /.well-known/ on to Keyward (certificates need only /.well-known/acme-challenge/).";
 
 /// What the document of the authorization server says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +44,7 @@ pub(super) fn no_answer(error: &ProbeError, url: &Url) -> Trouble {
         }
         ProbeError::CertificateTime => "Renew the certificate. If it is new, check the clock of this machine.",
         ProbeError::CertificateName => "Let the proxy get a certificate for exactly this name.",
-        ProbeError::Tls(_) => "Check that the proxy speaks TLS on this port, and with which certificate.",
+        ProbeError::Tls => "Check that the proxy speaks TLS on this port, and with which certificate.",
         ProbeError::TimedOut => "A firewall may swallow the request, or the proxy waits for Keyward: check both.",
         ProbeError::Broken(_) => {
             "Check that the URL begins with the right one of https:// and http:// and has the right port."
@@ -78,18 +82,14 @@ pub(super) fn challenge(answer: &ProbeAnswer) -> Result<Url, Trouble> {
     })
 }
 
-/// Whether a token that was sent came through: the answer to one that is none.
+/// Whether a token that was sent came through, by the challenge that answers one that is none.
 pub(super) fn token_came_through(answer: &ProbeAnswer) -> Result<(), Trouble> {
     let mut challenges = answer.headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
-    let judged = challenges.any(|text| parameter(text, "error").is_some());
-    match answer.status {
-        StatusCode::UNAUTHORIZED if judged => Ok(()),
-        StatusCode::UNAUTHORIZED => Err(Trouble::new(
-            "a token that was sent does not arrive",
-            "Let the proxy pass the header Authorization on to Keyward.",
-        )),
-        _ => Err(wrong_status(answer, "401")),
+    if challenges.any(|text| parameter(text, "error").is_some()) {
+        return Ok(());
     }
+    let advice = "Let the proxy pass the header Authorization on to Keyward.";
+    Err(Trouble::new("a token that was sent does not arrive", advice))
 }
 
 /// The document of the server that was typed as `typed`: the issuer to go on with.
@@ -99,7 +99,7 @@ pub(super) fn resource(answer: &ProbeAnswer, typed: &Url) -> Result<Url, Trouble
         resource: String,
         authorization_servers: Vec<String>,
     }
-    let document: Document = json(answer)?;
+    let document: Document = json(answer, DOCUMENTS_PASS)?;
     let own = ResourceUri::parse(typed.as_str());
     let said = ResourceUri::parse(&document.resource);
     if own.is_err() || own != said {
@@ -111,6 +111,18 @@ pub(super) fn resource(answer: &ProbeAnswer, typed: &Url) -> Result<Url, Trouble
     let issuer = document.authorization_servers.first().and_then(|url| Url::parse(url).ok());
     issuer
         .ok_or_else(|| Trouble::new("the document names no place to sign in", "Check what answers in Keyward's place."))
+}
+
+/// What is wrong where clients are sent on to from `typed`: it may be that Keyward takes itself for somebody else.
+pub(super) fn sent_on(trouble: Trouble, to: &Url, typed: &Url) -> Trouble {
+    if to.origin() == typed.origin() {
+        return trouble;
+    }
+    let (to, typed) = (to.origin().ascii_serialization(), typed.origin().ascii_serialization());
+    Trouble::new(
+        format!("clients are sent on to {}, and there: {}", quoted(&to), trouble.saw),
+        format!("If clients use {typed}, set public_url = \"{typed}\" and restart. {}", trouble.advice),
+    )
 }
 
 /// The document of the authorization server `issuer`.
@@ -126,7 +138,7 @@ pub(super) fn authorization_server(answer: &ProbeAnswer, issuer: &Url) -> Result
         #[serde(default)]
         client_id_metadata_document_supported: bool,
     }
-    let document: Document = json(answer)?;
+    let document: Document = json(answer, DOCUMENTS_PASS)?;
     if Url::parse(&document.issuer).ok().as_ref() != Some(issuer) {
         let saw = format!("the document is of {}, not of {issuer}", quoted(&document.issuer));
         return Err(Trouble::new(saw, "Let the proxy pass /.well-known/ on to this Keyward and to no other server."));
@@ -155,8 +167,10 @@ pub(super) fn registration(answer: &ProbeAnswer) -> Result<String, Trouble> {
         client_id: String,
     }
     match answer.status {
-        StatusCode::CREATED => json::<Registered>(&ProbeAnswer { status: StatusCode::OK, ..answer.clone() })
-            .map(|registered| registered.client_id),
+        StatusCode::CREATED => {
+            let good = ProbeAnswer { status: StatusCode::OK, ..answer.clone() };
+            json(&good, "Let the proxy pass /register on to Keyward.").map(|Registered { client_id }| client_id)
+        }
         StatusCode::BAD_REQUEST | StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS if is_json(answer) => {
             Err(Trouble::new(
                 format!("Keyward refuses it: {}", oauth_error(&answer.body)),
@@ -242,14 +256,29 @@ pub(super) fn called(answer: &ProbeAnswer) -> Result<Value, Trouble> {
 
 /// Whether `answer` was given at the time that it is here.
 pub(super) fn clock(server: Timestamp, here: Timestamp) -> Result<(), Trouble> {
-    let apart = server.since(here).max(here.since(server));
+    let (apart, side) = if server < here { (here.since(server), "behind") } else { (server.since(here), "ahead of") };
     if apart < SAME_TIME {
         return Ok(());
     }
     Err(Trouble::minor(
-        format!("the server's clock and the one here are {} seconds apart", apart.as_secs()),
+        format!("the server's clock is {} seconds {side} the one here", apart.as_secs()),
         "Let both machines keep time (NTP): tokens count by the server's clock.",
     ))
+}
+
+/// Whether what is said on a stream arrives when it is said; none if `answer` is no stream of ours.
+pub(super) fn stream(answer: &ProbeAnswer) -> Option<Result<(), Trouble>> {
+    let ours = answer.status == StatusCode::OK && content_type(answer).starts_with("text/event-stream");
+    ours.then(|| {
+        if answer.spread > STREAM_PAUSE / 2 {
+            return Ok(());
+        }
+        Err(Trouble::minor(
+            "the proxy holds streams of events back until they end",
+            "Let it pass answers on as they come (nginx: proxy_buffering off) and leave text/event-stream uncompressed: \
+             progress and messages of servers come too late or not at all.",
+        ))
+    })
 }
 
 /// When `answer` was given, by the server's clock (RFC 9110 §6.6.1).
@@ -328,30 +357,37 @@ fn wrong_status(answer: &ProbeAnswer, expected: &str) -> Trouble {
             format!("It leads to {to}, and clients do not follow. Give them that URL, or stop the redirect in the proxy.")
         }
         403 | 429 | 503 if content_type(answer).starts_with("text/html") => {
-            "A firewall or a protection against bots answers: let /mcp, /.well-known/, /authorize, /register and /token pass.".to_owned()
+            "A rule of the proxy, a firewall or a protection against bots answers: let /mcp, /.well-known/, /authorize, /register and /token pass.".to_owned()
         }
-        404 => "Use the URL that the dashboard shows. If it is that one, let the proxy pass every path on to Keyward.".to_owned(),
-        405 => "Let the proxy pass GET, POST and DELETE on.".to_owned(),
+        400 => "Check that the URL begins with the right one of https:// and http://, and look at the log of the proxy.".to_owned(),
+        404 | 405 => "Use the URL that the dashboard shows, to the letter. If it is that one, let the proxy pass every method and path on as \
+             it is (nginx: proxy_pass with nothing after the port; Caddy: handle, not handle_path)."
+            .to_owned(),
         413 => "Let the proxy take larger requests.".to_owned(),
-        421 => "Keyward does not know itself by this name: set public_url to it, and let the proxy pass the header Host on.".to_owned(),
+        421 => "The proxy asks Keyward under another name: let it pass the header Host on (nginx: proxy_set_header Host $host), or set \
+             public_url to the URL that clients use."
+            .to_owned(),
         502..=504 => "The proxy does not reach Keyward: check that it runs, and the address that the proxy sends to.".to_owned(),
         _ => "Look at the log of the proxy and of Keyward for this request.".to_owned(),
     };
     Trouble::new(saw, advice)
 }
 
-fn json<'a, T: Deserialize<'a>>(answer: &'a ProbeAnswer) -> Result<T, Trouble> {
-    if answer.status != StatusCode::OK {
-        return Err(wrong_status(answer, "200"));
+fn json<'a, T: Deserialize<'a>>(answer: &'a ProbeAnswer, remedy: &str) -> Result<T, Trouble> {
+    match answer.status {
+        StatusCode::OK => {}
+        StatusCode::NOT_FOUND => return Err(Trouble::new("there is nothing at its address", remedy)),
+        _ => return Err(wrong_status(answer, "200")),
     }
     serde_json::from_slice(&answer.body).map_err(|_| {
-        let kind = content_type(answer);
-        let saw = if is_json(answer) {
+        let saw = if answer.body.is_empty() {
+            "the answer is empty".to_owned()
+        } else if is_json(answer) {
             "the document is not as it has to be".to_owned()
         } else {
-            format!("the document is {}, not JSON", quoted(kind))
+            format!("the document is {}, not JSON", quoted(content_type(answer)))
         };
-        Trouble::new(saw, "Something answers in Keyward's place: check what the proxy does with this path.")
+        Trouble::new(saw, format!("Something answers in Keyward's place. {remedy}"))
     })
 }
 

@@ -8,7 +8,7 @@ use crate::entropy::{Entropy, random_bytes};
 use crate::oauth::special_use::special_use_ip;
 use crate::secret::Secret;
 use crate::wire::paths;
-use crate::wire::probe::{ProbeAnswer, Prober, Reach};
+use crate::wire::probe::{ProbeAnswer, Prober};
 use axum::body::Bytes;
 use axum::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use axum::http::{HeaderValue, Method, Request};
@@ -29,8 +29,10 @@ pub struct Target {
     pub url: Url,
     /// A token for the last step, if there is one.
     pub token: Option<Secret<String>>,
-    /// Whom to ask on the way.
-    pub reach: Reach,
+    /// Who asks on the way.
+    pub prober: Prober,
+    /// Whether that one believes certificates that vendors' machines do not.
+    pub private_roots: bool,
 }
 
 /// The text is not the URL of a server.
@@ -47,21 +49,17 @@ pub fn server_url(text: &str) -> Result<Url, NotAServerUrl> {
 
 /// Walks the ways of all clients to `target`. Each way ends at its first trouble.
 pub async fn walk(target: &Target, now: &(dyn Fn() -> Timestamp + Sync), entropy: &dyn Entropy) -> Vec<Walk> {
-    let walker = Walker { target, prober: Prober::new(target.reach.clone()), entropy };
+    let walker = Walker { target, entropy };
     let mut common = Walk::of("Every client");
     let Some(addresses) = walker.common(&mut common, now).await else { return vec![common] };
-    let mut walks = vec![common];
-    for client in &CLIENTS {
-        let mut way = Walk::of(client.name);
-        let _ = walker.client(&mut way, client, &addresses).await;
-        walks.push(way);
-    }
-    walks
+    let [a, b, c, d] = &CLIENTS;
+    let way = |client| walker.way(client, &addresses);
+    let (a, b, c, d) = tokio::join!(way(a), way(b), way(c), way(d));
+    vec![common, a, b, c, d]
 }
 
 struct Walker<'a> {
     target: &'a Target,
-    prober: Prober,
     entropy: &'a dyn Entropy,
 }
 
@@ -69,7 +67,7 @@ impl Walker<'_> {
     /// What is the same for every client: the way to the server. Its addresses, if it answers.
     async fn common(&self, way: &mut Walk, now: &(dyn Fn() -> Timestamp + Sync)) -> Option<Vec<IpAddr>> {
         let url = &self.target.url;
-        let found = self.prober.addresses(url).await.map_err(|error| judge::no_answer(&error, url));
+        let found = self.target.prober.addresses(url).await.map_err(|error| judge::no_answer(&error, url));
         let listed = found.map(|addresses| {
             let words = addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
             (addresses, format!("the name leads to {words}"))
@@ -84,9 +82,27 @@ impl Walker<'_> {
         if let Some(server) = judge::date(&answer) {
             way.note(Step::Clock, judge::clock(server, now()).map(|()| ((), "the clocks agree".to_owned())));
         }
+        if let Err(trouble) = judge::challenge(&answer) {
+            return way.note(Step::Challenge, Err(trouble));
+        }
+        if let Some(held) = self.stream().await {
+            way.note(Step::Streams, held.map(|()| ((), "what is said on a stream arrives at once".to_owned())));
+        }
         let came = judge::token_came_through(&answer);
         way.note(Step::Authorization, came.map(|()| ((), "a token in the header arrives".to_owned())));
         Some(addresses)
+    }
+
+    /// Whether streams get through; none if that cannot be tried.
+    async fn stream(&self) -> Option<Result<(), Trouble>> {
+        let url = self.target.url.join(paths::HEALTHZ_STREAM).ok()?;
+        judge::stream(&self.get(&url).await.ok()?)
+    }
+
+    async fn way(&self, client: &CheckedClient, addresses: &[IpAddr]) -> Walk {
+        let mut way = Walk::of(client.name);
+        let _ = self.client(&mut way, client, addresses).await;
+        way
     }
 
     /// The way of one client, to its first trouble.
@@ -95,12 +111,20 @@ impl Walker<'_> {
         if client.from_the_internet {
             let public = judge::public(addresses, special_use_ip).and_then(|()| judge::https(typed));
             way.note(Step::Address, public.map(|()| ((), "it can be reached from the internet".to_owned())))?;
+            if self.target.private_roots {
+                let asked =
+                    Prober::new(self.target.prober.reach().clone()).ask(typed, Request::new(Bytes::new())).await;
+                let believed = asked.map_err(|error| judge::no_answer(&error, typed));
+                way.note(Step::Connection, believed.map(|_| ((), "everybody believes the certificate".to_owned())))?;
+            }
         }
         let first = self.post(typed, &client.first_message(), &[], None).await;
         let metadata = first.and_then(|answer| judge::challenge(&answer));
         let metadata =
             way.note(Step::Challenge, metadata.map(|url| (url, "it is told where to sign in".to_owned())))?;
-        let issuer = self.get(&metadata).await.and_then(|answer| judge::resource(&answer, typed));
+        let document = self.get(&metadata).await;
+        let issuer = document.and_then(|answer| judge::resource(&answer, typed));
+        let issuer = issuer.map_err(|trouble| judge::sent_on(trouble, &metadata, typed));
         let issuer = way.note(Step::Resource, issuer.map(|issuer| (issuer, "it is this server's".to_owned())))?;
         let places = self.places(&issuer).await.map(|places| (places, format!("sign-in is at {issuer}")));
         let places = way.note(Step::AuthorizationServer, places)?;
@@ -123,7 +147,8 @@ impl Walker<'_> {
         }
         let place = places.register.as_ref().ok_or_else(judge::no_registration)?;
         let answer = self.post(place, &client.registration(), &[], None).await?;
-        judge::registration(&answer).map(|id| (id, "it registers itself".to_owned()))
+        judge::registration(&answer)
+            .map(|id| (id, "it registers itself, and is forgotten if nobody uses that".to_owned()))
     }
 
     async fn sign_in(&self, client: &CheckedClient, id: &str, authorize: &Url) -> Result<(), Trouble> {
@@ -207,7 +232,7 @@ impl Walker<'_> {
             request = request.header(AUTHORIZATION, value);
         }
         let request = request.body(body).map_err(|_| judge::leads_nowhere())?;
-        self.prober.ask(url, request).await.map_err(|error| judge::no_answer(&error, url))
+        self.target.prober.ask(url, request).await.map_err(|error| judge::no_answer(&error, url))
     }
 
     /// 43 characters that nobody guesses.

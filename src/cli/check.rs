@@ -6,7 +6,7 @@ use crate::clock::{Clock as _, SystemClock};
 use crate::entropy::OsEntropy;
 use crate::secret::Secret;
 use crate::serve::ServeError;
-use crate::wire::probe::Reach;
+use crate::wire::probe::{Prober, Reach};
 use clap::Args;
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -18,6 +18,8 @@ Without a token everything but a call is tried. The command fails if a client ca
 
 /// Longest file with a token, in bytes.
 const MAX_TOKEN: u64 = 16 * 1024;
+/// Longest file with certificate authorities, in bytes.
+const MAX_ROOTS: u64 = 4 * 1024 * 1024;
 
 #[derive(Debug, Args)]
 pub(super) struct CheckArgs {
@@ -27,11 +29,17 @@ pub(super) struct CheckArgs {
     /// File with a personal token, for a call; - reads standard input
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
+    /// PEM file of certificate authorities that your clients trust besides the public ones
+    #[arg(long, value_name = "FILE")]
+    extra_roots: Option<PathBuf>,
 }
 
 pub(super) fn run(args: CheckArgs, out: &mut dyn Write) -> Result<(), Failure> {
     let token = args.token_file.as_deref().map(read_token).transpose()?;
-    let target = Target { url: args.url, token, reach: Reach::Anybody };
+    let extra_roots = args.extra_roots.as_deref().map(read_roots).transpose()?;
+    let prober = Prober::trusting(Reach::Anybody, extra_roots.as_deref().unwrap_or_default());
+    let prober = prober.map_err(|error| Failure::Refused(error.to_string()))?;
+    let target = Target { url: args.url, token, prober, private_roots: extra_roots.is_some() };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ServeError::from)?;
     let walks = runtime.block_on(walk(&target, &|| SystemClock.now(), &OsEntropy));
     print(&walks, out).map_err(ServeError::from)?;
@@ -41,6 +49,13 @@ pub(super) fn run(args: CheckArgs, out: &mut dyn Write) -> Result<(), Failure> {
     } else {
         Err(Failure::Refused(format!("something is in the way of: {}", stopped.join(", "))))
     }
+}
+
+fn read_roots(file: &Path) -> Result<Vec<u8>, Failure> {
+    let mut pem = Vec::new();
+    let read = File::open(file).and_then(|file| file.take(MAX_ROOTS).read_to_end(&mut pem));
+    read.map_err(|cause| Failure::Refused(format!("{} cannot be read: {cause}", file.display())))?;
+    Ok(pem)
 }
 
 fn read_token(file: &Path) -> Result<Secret<String>, Failure> {

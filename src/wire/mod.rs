@@ -10,6 +10,7 @@ mod fresh_cache;
 pub mod host_check;
 pub mod limits;
 pub mod paths;
+pub mod pause;
 pub mod probe;
 pub mod public_resolver;
 pub mod request_context;

@@ -37,6 +37,8 @@ pub const INTROSPECT: &str = "/introspect";
 pub const HEALTHZ: &str = "/healthz";
 /// May requests be sent here?
 pub const READYZ: &str = "/readyz";
+/// Do streams of events arrive as they are written?
+pub const HEALTHZ_STREAM: &str = "/healthz/stream";
 /// Style, script and icons, under content-hashed names.
 pub const ASSETS: &str = "/assets/{*path}";
 

@@ -3,7 +3,7 @@
 //! Invariants: only to the origins that the prober was made for, so that no answer leads it elsewhere; no redirect is
 //! followed; an answer is read up to [`MAX_ANSWER`] and no longer than [`TIMEOUT`]; no connection is kept.
 
-use super::tls;
+use super::tls::{self, BadRoots, TlsProblem};
 use axum::body::Bytes;
 use axum::http::{HeaderMap, Request, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full};
@@ -11,7 +11,6 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use rustls::CertificateError;
 use std::error::Error;
 use std::io;
 use std::net::IpAddr;
@@ -46,8 +45,8 @@ pub enum ProbeError {
     #[error("the certificate is not for this name")]
     CertificateName,
     /// TLS failed in another way.
-    #[error("TLS failed: {0}")]
-    Tls(String),
+    #[error("TLS failed")]
+    Tls,
     /// Not within [`TIMEOUT`].
     #[error("no answer within {} seconds", TIMEOUT.as_secs())]
     TimedOut,
@@ -68,6 +67,8 @@ pub struct ProbeAnswer {
     pub headers: HeaderMap,
     /// The beginning of the body, up to [`MAX_ANSWER`] bytes.
     pub body: Bytes,
+    /// From the body's first part to its last.
+    pub spread: Duration,
 }
 
 /// Whom to ask.
@@ -92,19 +93,29 @@ impl std::fmt::Debug for Prober {
 }
 
 impl Prober {
-    /// One that asks whom `reach` allows.
+    /// One that asks whom `reach` allows, and believes whom everybody believes.
     pub fn new(reach: Reach) -> Self {
+        Self::trusting(reach, &[]).expect("the public certificates are part of the program")
+    }
+
+    /// One that also believes the certificate authorities in `extra_roots` (PEM).
+    pub fn trusting(reach: Reach, extra_roots: &[u8]) -> Result<Self, BadRoots> {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_connect_timeout(Some(TIMEOUT));
-        let tls = tls::client(&[]).expect("the public certificates are part of the program");
+        let tls = tls::client(extra_roots)?;
         let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1();
         let client = Client::builder(TokioExecutor::new())
             .pool_max_idle_per_host(0)
             .retry_canceled_requests(false)
             .http1_max_buf_size(64 * 1024)
             .build(connector.wrap_connector(tcp));
-        Self { client, reach }
+        Ok(Self { client, reach })
+    }
+
+    /// Whom it asks.
+    pub const fn reach(&self) -> &Reach {
+        &self.reach
     }
 
     /// The addresses of the host of `url`.
@@ -141,9 +152,14 @@ impl Prober {
         let answer = timeout(TIMEOUT, asked).await.map_err(|_| ProbeError::TimedOut)?.map_err(|error| told(&error))?;
         let (parts, mut body) = answer.into_parts();
         let (mut read, until) = (Vec::new(), Instant::now() + LISTEN);
+        let (mut first, mut last) = (None, Instant::now());
         while let Ok(Some(frame)) = timeout_at(until, body.frame()).await {
             match frame {
-                Ok(frame) => read.extend_from_slice(frame.data_ref().map_or(&[][..], |data| data)),
+                Ok(frame) => {
+                    last = Instant::now();
+                    first.get_or_insert(last);
+                    read.extend_from_slice(frame.data_ref().map_or(&[][..], |data| data));
+                }
                 Err(error) if read.is_empty() => return Err(told(&error)),
                 Err(_) => break,
             }
@@ -152,43 +168,33 @@ impl Prober {
                 break;
             }
         }
-        Ok(ProbeAnswer { status: parts.status, headers: parts.headers, body: read.into() })
+        let spread = first.map_or(Duration::ZERO, |first| last - first);
+        Ok(ProbeAnswer { status: parts.status, headers: parts.headers, body: read.into(), spread })
     }
 }
 
 /// Finds in an error and its causes what a person can do something about.
 fn told(error: &(dyn Error + 'static)) -> ProbeError {
-    let (mut texts, mut next) = (Vec::new(), Some(error));
+    if let Some(problem) = tls::problem(error) {
+        return match problem {
+            TlsProblem::Untrusted => ProbeError::CertificateUnknown,
+            TlsProblem::OtherName => ProbeError::CertificateName,
+            TlsProblem::Expired => ProbeError::CertificateTime,
+            TlsProblem::NotTls | TlsProblem::Other => ProbeError::Tls,
+        };
+    }
+    let (mut last, mut next) = (String::new(), Some(error));
     let mut connecting = false;
     while let Some(error) = next {
         if let Some(error) = error.downcast_ref::<hyper_util::client::legacy::Error>() {
             connecting = error.is_connect();
         }
-        if let Some(tls) = error.downcast_ref::<rustls::Error>() {
-            return of_tls(tls);
-        }
-        texts.push(error.to_string());
+        last = error.to_string();
         // An io::Error that holds another error does not name it as its source.
         let held = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
         next = held.map(|held| held as &(dyn Error + 'static)).or_else(|| error.source());
     }
-    let last = texts.pop().unwrap_or_default();
     if connecting { ProbeError::NoConnection(last) } else { ProbeError::Broken(last) }
-}
-
-fn of_tls(error: &rustls::Error) -> ProbeError {
-    use CertificateError as Bad;
-    match error {
-        rustls::Error::InvalidCertificate(bad) => match bad {
-            Bad::Expired | Bad::ExpiredContext { .. } | Bad::NotValidYet | Bad::NotValidYetContext { .. } => {
-                ProbeError::CertificateTime
-            }
-            Bad::NotValidForName | Bad::NotValidForNameContext { .. } => ProbeError::CertificateName,
-            Bad::UnknownIssuer => ProbeError::CertificateUnknown,
-            other => ProbeError::Tls(other.to_string()),
-        },
-        other => ProbeError::Tls(other.to_string()),
-    }
 }
 
 #[cfg(test)]
@@ -241,11 +247,12 @@ mod tests {
         let broken = ask(&format!("http://{address}/")).await.unwrap_err();
         assert!(matches!(broken, ProbeError::Broken(_)), "{broken:?}");
         let tls = ask(&format!("https://{address}/")).await.unwrap_err();
-        assert!(matches!(tls, ProbeError::Tls(_)), "{tls:?}");
+        assert_eq!(tls, ProbeError::Tls);
     }
 
     #[test]
     fn a_certificate_that_is_not_believed_says_why() {
+        use rustls::CertificateError;
         let of = |bad| told(&io::Error::other(rustls::Error::InvalidCertificate(bad)));
         assert_eq!(of(CertificateError::UnknownIssuer), ProbeError::CertificateUnknown);
         assert_eq!(of(CertificateError::Expired), ProbeError::CertificateTime);

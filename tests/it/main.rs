@@ -28,6 +28,7 @@ mod refresh_rotation;
 mod registration;
 mod revocation;
 mod restart;
+mod routes;
 mod rows;
 mod rules;
 mod second_factor;

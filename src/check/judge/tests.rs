@@ -6,6 +6,7 @@ fn answer(status: u16, headers: &[(&'static str, &str)], body: &str) -> ProbeAns
         status: StatusCode::from_u16(status).unwrap(),
         headers: headers.collect(),
         body: body.to_owned().into(),
+        spread: Duration::ZERO,
     }
 }
 
@@ -26,8 +27,9 @@ fn a_challenge_says_where_to_go_on() {
         (answer(200, &[], "hello"), "something answers in keyward's place"),
         (answer(308, &[("location", "https://h/mcp/")], ""), "it leads to https://h/mcp/"),
         (answer(403, &[("content-type", "text/html; charset=utf-8")], "<html>"), "protection against bots"),
-        (answer(404, &[], ""), "let the proxy pass every path on"),
-        (answer(421, &[], ""), "set public_url"),
+        (answer(404, &[], ""), "let the proxy pass every method and path on"),
+        (answer(405, &[], ""), "handle_path"),
+        (answer(421, &[], ""), "pass the header host on"),
         (answer(502, &[], ""), "the proxy does not reach keyward"),
         (answer(500, &[], ""), "look at the log"),
     ] {
@@ -57,13 +59,23 @@ fn the_servers_document_is_of_the_url_that_was_typed() {
         (200, r#"{"resource":"http://127.0.0.1:8080/mcp","authorization_servers":["https://h"]}"#, "set public_url"),
         (200, r#"{"resource":"https://h/mcp","authorization_servers":[]}"#, "names no place"),
         (200, r#"{"resource":7}"#, "not as it has to be"),
-        (404, "", "404 instead of 200"),
+        (404, "", "/.well-known/"),
+        (200, "", "the answer is empty"),
+        (421, "", "header Host"),
     ] {
         let trouble = resource(&answer(status, &json, body), &typed).unwrap_err();
         assert!(format!("{} {}", trouble.saw, trouble.advice).contains(part), "{trouble:?}");
     }
     let page = resource(&answer(200, &[("content-type", "text/html")], "<html>"), &typed).unwrap_err();
     assert!(page.saw.contains("text/html, not JSON"), "{page:?}");
+
+    assert_eq!(sent_on(page.clone(), &typed, &url("https://h/other")), page);
+    let elsewhere = sent_on(page, &url("https://other/.well-known/x"), &typed);
+    assert!(
+        elsewhere.saw.starts_with("clients are sent on to https://other, and there: the document"),
+        "{elsewhere:?}"
+    );
+    assert!(elsewhere.advice.starts_with("If clients use https://h, set public_url = \"https://h\""), "{elsewhere:?}");
 }
 
 #[test]
@@ -119,10 +131,22 @@ fn clocks_and_addresses_are_compared() {
     assert_eq!(server, Timestamp::from_unix_seconds(784_111_777));
     assert_eq!(clock(server, server + Duration::from_secs(29)), Ok(()));
     let apart = clock(server, server + Duration::from_secs(90)).unwrap_err();
-    assert!(apart.minor && apart.saw.contains("90 seconds"), "{apart:?}");
+    assert!(apart.minor && apart.saw.contains("90 seconds behind"), "{apart:?}");
+    assert!(clock(server + Duration::from_secs(90), server).unwrap_err().saw.contains("ahead of"));
     let private = |address: IpAddr| address.is_loopback();
     assert_eq!(public(&["203.0.113.7".parse().unwrap()], private), Ok(()));
     assert!(public(&["127.0.0.1".parse().unwrap()], private).unwrap_err().saw.contains("127.0.0.1"));
+}
+
+#[test]
+fn a_stream_that_is_held_back_is_missed() {
+    let kind = [("content-type", "text/event-stream")];
+    let at_once = answer(200, &kind, ": one\n\n: two\n\n");
+    assert!(stream(&at_once).unwrap().unwrap_err().advice.contains("proxy_buffering off"));
+    let apart = ProbeAnswer { spread: STREAM_PAUSE, ..at_once };
+    assert_eq!(stream(&apart), Some(Ok(())));
+    assert_eq!(stream(&answer(404, &kind, "")), None);
+    assert_eq!(stream(&answer(200, &[("content-type", "text/html")], "")), None);
 }
 
 #[test]

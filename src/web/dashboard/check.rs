@@ -12,7 +12,7 @@ use crate::web::page::Page;
 use crate::web::state::WebState;
 use crate::wire::client_address::{ClientAddress, PeerAddress};
 use crate::wire::paths;
-use crate::wire::probe::Reach;
+use crate::wire::probe::{Prober, Reach};
 use askama::Template;
 use axum::Extension;
 use axum::extract::State;
@@ -107,7 +107,8 @@ fn target(app: &App, name: &str, token: Option<Secret<String>>) -> Option<Target
     let issuer = Url::parse(app.options().issuer.as_str()).ok()?;
     let token = token.map(|token| Secret::new(token.expose().trim().to_owned()));
     let token = token.filter(|token| !token.expose().is_empty());
-    Some(Target { reach: Reach::Only(vec![url.clone(), issuer]), url, token })
+    let prober = Prober::new(Reach::Only(vec![url.clone(), issuer]));
+    Some(Target { url, token, prober, private_roots: false })
 }
 
 fn proxy(state: &WebState, headers: &HeaderMap, address: ClientAddress, peer: Peer) -> Finding {

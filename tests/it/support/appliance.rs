@@ -136,6 +136,28 @@ impl Appliance {
         address
     }
 
+    /// Its routes, as the router itself tells them: each with its methods, or none if it takes any.
+    pub fn routes(&self) -> Vec<(String, Vec<Method>)> {
+        let told = format!("{:?}", self.router);
+        let (routes, paths) = told.split_once("node: Node { paths: {").expect("routes, then their paths");
+        let paths = paths.split("} }").next().unwrap().split("RouteId(").skip(1).map(|entry| {
+            let (id, path) = entry.split_once("): \"").expect("an id and a path");
+            (id, path.split('"').next().unwrap().to_owned())
+        });
+        let methods_of = |id: &str| {
+            let (_, route) = routes.split_once(&format!("RouteId({id}): MethodRouter(")).expect("a route of methods");
+            let route = route.split("RouteId(").next().unwrap();
+            let has = |method: &Method| {
+                let (_, handler) =
+                    route.split_once(&format!("{}: ", method.as_str().to_lowercase())).expect("a method");
+                !handler.starts_with("None")
+            };
+            let all = [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
+            all.into_iter().filter(has).collect()
+        };
+        paths.map(|(id, path)| (path, methods_of(id))).collect()
+    }
+
     /// A second appliance on the same store, as another program would be.
     pub fn beside(other: &Self) -> Self {
         let Self { clock, admin, store, master, entropy, variables, file, .. } = other;
