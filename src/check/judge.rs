@@ -121,7 +121,7 @@ pub(super) fn sent_on(trouble: Trouble, to: &Url, typed: &Url) -> Trouble {
     let (to, typed) = (to.origin().ascii_serialization(), typed.origin().ascii_serialization());
     Trouble::new(
         format!("clients are sent on to {}, and there: {}", quoted(&to), trouble.saw),
-        format!("If clients use {typed}, set public_url = \"{typed}\" and restart. {}", trouble.advice),
+        format!("If clients use {typed}, set public_url = \"{typed}\" and restart. If not: {}", trouble.advice),
     )
 }
 

@@ -19,6 +19,7 @@ mod forward_auth;
 mod gateway;
 mod invitations;
 mod key_rotation;
+mod markup;
 mod mcp;
 mod metadata;
 mod open_streams;

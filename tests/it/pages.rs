@@ -1,4 +1,4 @@
-//! What holds for every page: forms of other sites do nothing, looking changes nothing, text stays text.
+//! What holds for every page: forms of other sites do nothing, looking changes nothing, tokens open none.
 
 use crate::support::{Agent, Answer, Appliance, AuthenticatorApp, Browser, post_forms};
 use axum::body::Body;
@@ -7,9 +7,6 @@ use keyward::access::ServerName;
 use keyward::account::sign_in_policy::{Demanded, SignInPolicy};
 use keyward::account::user::Role;
 use std::collections::BTreeSet;
-
-/// Fits into every name that people and clients choose, and breaks out of every place that does not escape it.
-const POLYGLOT: &str = "\"'><svg/onload=alert(1)>{{7*7}}</title></textarea><img src=x onerror=alert(2)>";
 
 /// Headers that a request has beside those of every request.
 type Headers<'h> = &'h [(&'h str, &'h str)];
@@ -383,65 +380,6 @@ async fn pages_for_admins_are_for_admins() {
     }
     assert_eq!(count, 34);
     assert_eq!(everything(&appliance), before);
-}
-
-#[tokio::test]
-async fn what_people_and_clients_write_stays_text() {
-    let appliance = Appliance::new();
-    let mut browser = Browser::signed_in(&appliance).await;
-    let (token, secret) = appliance.personal_token(POLYGLOT);
-    let agent = Agent::register(&appliance, POLYGLOT).await;
-    agent.connect(&appliance, &mut browser).await;
-    let bearer = format!("Bearer {secret}");
-    let headers = [("authorization", bearer.as_str()), ("user-agent", POLYGLOT)];
-    let ping = serde_json::json!({"jsonrpc": "2.0", "id": 1, "method": "ping"});
-    appliance.post_json("/mcp", &ping, &headers).await.expect(200);
-    let grant = appliance.app.connections(appliance.admin.id).unwrap()[0].grant.id;
-    let quoted: String = url::form_urlencoded::byte_serialize(POLYGLOT.as_bytes()).collect();
-
-    let mut pages = Vec::new();
-    for path in [
-        "/dashboard/api-keys".to_owned(),
-        format!("/dashboard/api-keys/{token}/rename"),
-        format!("/dashboard/api-keys/{token}/revoke"),
-        format!("/dashboard/api-keys/new?name={quoted}"),
-        "/dashboard/connections".to_owned(),
-        format!("/dashboard/connections/{grant}/revoke"),
-        "/dashboard/clients".to_owned(),
-        format!("/dashboard/users/{}", appliance.admin.id),
-        format!("/dashboard/users/{}/revoke?token={token}", appliance.admin.id),
-        format!("/dashboard/users/{}/revoke?connection={grant}", appliance.admin.id),
-        format!("/dashboard/users?name={quoted}"),
-        format!("/dashboard/clients/remove?client_id={}", agent.client_id),
-        agent.authorize_path(&appliance, &[]),
-    ] {
-        let page = browser.get(&appliance, &path).await.expect(200);
-        assert!(page.body.contains("onerror=alert(2)&#62;"), "{path} shows it");
-        pages.push((path, page.body));
-    }
-    let next = format!("/login?next=%2Fauthorize%3Fclient_id%3D{}", agent.client_id);
-    let login = Browser::new().get(&appliance, &next).await.expect(200);
-    assert!(login.body.contains("onerror=alert(2)&#62;"), "the login page says for whom");
-    pages.push((next, login.body));
-    let form = browser.get(&appliance, "/dashboard/clients/pin").await.expect(200);
-    let fields = [("url", POLYGLOT), ("document", POLYGLOT)];
-    let path = "/dashboard/clients/pin";
-    pages.push((path.to_owned(), browser.submit(&appliance, &form, path, &fields).await.expect(422).body));
-    let form = browser.get(&appliance, "/dashboard/clients/new").await.expect(200);
-    let path = "/dashboard/clients/new";
-    let fields = [("name", POLYGLOT), ("redirect_uris", POLYGLOT)];
-    pages.push((path.to_owned(), browser.submit(&appliance, &form, path, &fields).await.expect(422).body));
-    pages.push(("/login".to_owned(), Browser::new().sign_in(&appliance, POLYGLOT, "x").await.expect(401).body));
-    for (path, done) in [("/dashboard", &quoted), ("/login", &quoted), ("/dashboard", &"token-revoked%00".to_owned())] {
-        let page = browser.visit(&appliance, &format!("{path}?done={done}")).await.1.expect(200);
-        assert!(!page.body.contains("class=\"notice\""), "an address says nothing of its own");
-        pages.push((format!("{path}?done="), page.body));
-    }
-    for (path, body) in pages {
-        for live in ["<svg/onload", "<img", "</title></textarea>", "\"'><"] {
-            assert!(!body.contains(live), "{path}: {live}");
-        }
-    }
 }
 
 #[tokio::test]

@@ -63,7 +63,7 @@ const HOMES: [(&str, Home); 41] = [
     ("rustls", In(&["wire"])),
     ("serde_html_form", In(&["web"])),
     ("strsim", In(&["config"])),
-    ("tokio", In(&["wire", "mcp", "gateway", "web", "control", "upkeep", "serve", "demo", "fixture", "cli"])),
+    ("tokio", In(&["wire", "mcp", "check", "gateway", "web", "control", "upkeep", "serve", "demo", "fixture", "cli"])),
     ("toml", In(&["config"])),
     ("tower", In(&["wire", "mcp", "gateway", "web", "serve"])),
     ("tracing", Anywhere),

@@ -49,8 +49,10 @@ struct Shared {
     sessions: Mutex<Vec<String>>,
     /// Events that `many` has sent.
     sent: AtomicUsize,
-    /// What its tool is called, if not `echo`.
-    tool: Mutex<Option<String>>,
+    /// Its tool as it describes it, if that is not just `echo`.
+    tool: Mutex<Option<Value>>,
+    /// Who it says it is.
+    info: Mutex<Option<Value>>,
 }
 
 /// Something that is open, until it is dropped.
@@ -88,8 +90,14 @@ impl Upstream {
 
     /// Starts one whose tool has this name.
     pub fn naming_its_tool(name: &str) -> Self {
+        Self::describing(json!({"name": "x"}), json!({"name": name}))
+    }
+
+    /// Starts one that says this of itself and of its tool.
+    pub fn describing(info: Value, tool: Value) -> Self {
         let upstream = Self::start();
-        *upstream.shared.tool.lock().unwrap() = Some(name.to_owned());
+        *upstream.shared.tool.lock().unwrap() = Some(tool);
+        *upstream.shared.info.lock().unwrap() = Some(info);
         upstream
     }
 
@@ -185,14 +193,15 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
         }
         _ if body["method"] == "initialize" => {
             shared.sessions.lock().unwrap().push("session-1".to_owned());
-            let result = json!({"protocolVersion": "2025-11-25", "capabilities": {}, "serverInfo": {"name": "x"}});
+            let info = shared.info.lock().unwrap().clone().unwrap_or_else(|| json!({"name": "x"}));
+            let result = json!({"protocolVersion": "2025-11-25", "capabilities": {"tools": {}}, "serverInfo": info});
             let mut response = rpc(&body, &result);
             response.headers_mut().insert("mcp-session-id", HeaderValue::from_static("session-1"));
             response
         }
         _ if body["method"] == "tools/list" => {
-            let name = shared.tool.lock().unwrap().clone().unwrap_or_else(|| "echo".to_owned());
-            rpc(&body, &json!({"tools": [{"name": name}]}))
+            let tool = shared.tool.lock().unwrap().clone().unwrap_or_else(|| json!({"name": "echo"}));
+            rpc(&body, &json!({"tools": [tool]}))
         }
         _ if body["method"] == "tools/call" => tool(&shared, &body).await,
         _ => StatusCode::ACCEPTED.into_response(),
