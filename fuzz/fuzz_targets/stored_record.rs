@@ -5,10 +5,14 @@
 #![cfg_attr(fuzzing, no_main)]
 
 use keyward::access::{SealedUpstreamKey, StoredServer};
+use keyward::account::factor::Factor;
 use keyward::account::group::Group;
+use keyward::account::half_session::HalfSession;
 use keyward::account::invitation::Invitation;
 use keyward::account::personal_token::PersonalToken;
+use keyward::account::recovery_code::RecoveryCodes;
 use keyward::account::session::Session;
+use keyward::account::sign_in_policy::SignInPolicy;
 use keyward::account::usage::LastUse;
 use keyward::account::user::User;
 use keyward::event::{DayCounts, Event, Facet, ServerDays};
@@ -46,9 +50,13 @@ keyward_fuzz::target!(|data| {
         b'r' => record::<Invitation>(bytes),
         b'm' => record::<u64>(bytes),
         b'n' => record::<String>(bytes),
-        b'o' => record::<Event>(bytes),
-        b'p' => record::<DayCounts>(bytes),
-        b'q' => record::<ServerDays>(bytes),
+        b's' => record::<Event>(bytes),
+        b't' => record::<DayCounts>(bytes),
+        b'u' => record::<ServerDays>(bytes),
+        b'v' => record::<Factor>(bytes),
+        b'w' => record::<RecoveryCodes>(bytes),
+        b'x' => record::<HalfSession>(bytes),
+        b'y' => record::<SignInPolicy>(bytes),
         b'A' => key::<(UserId, String)>(bytes),
         b'B' => key::<(UserId, TokenId)>(bytes),
         b'C' => key::<(TokenDigest, GrantId)>(bytes),
