@@ -90,7 +90,7 @@ impl RefusedBecause {
             Self::NotOurs => "the token was not made here".to_owned(),
             Self::OlderThanServer => "the token was made for a server that stood at this address before".to_owned(),
             Self::WrongKind => "another kind of credential was sent instead of a token".to_owned(),
-            Self::NotRenewed(why) => format!("the connection was not renewed, for {why}"),
+            Self::NotRenewed(why) => format!("the connection was not renewed, because {why}"),
         }
     }
 
@@ -182,7 +182,7 @@ mod tests {
             (wrong, "the token is for https://h/mcp/notes, but https://h/mcp/files was asked"),
             (
                 RefusedBecause::not_renewed("the refresh token has expired: ask for authorization again"),
-                "the connection was not renewed, for the refresh token has expired",
+                "the connection was not renewed, because the refresh token has expired",
             ),
             (
                 RefusedBecause::lacks_scope("files:write"),

@@ -186,7 +186,6 @@ const inside = {
   },
   "servers-own": dashboard("/servers/notes"),
   "servers-built-in": dashboard("/servers/keyward"),
-  "servers-refused-and-called": dashboard("/servers/keyward"),
   activity: dashboard("/activity"),
   events: dashboard("/events"),
   "events-calls": dashboard("/events?kind=calls&person=demo"),

@@ -414,7 +414,7 @@ async fn whoever_has_to_connect_again_reads_why() {
     agent.refresh(&appliance, &tokens.refresh_token).await.expect(400);
     browser.sign_in(&appliance, "ada", PASSWORD).await.expect(303);
     let shown = browser.get(&appliance, ACTIVITY).await.expect(200).body;
-    assert!(shown.contains("The connection was not renewed, for the refresh token has expired."), "{shown}");
+    assert!(shown.contains("The connection was not renewed, because the refresh token has expired."), "{shown}");
     assert!(shown.contains("a new access token of keyward") && shown.contains("with Desk"));
     assert!(shown.contains("Connect the app again."));
 }
