@@ -27,3 +27,43 @@ for (const button of document.querySelectorAll("[data-copy]")) {
 for (const time of document.querySelectorAll("time[datetime]")) {
   time.title = new Date(time.dateTime).toLocaleString("en-GB", { dateStyle: "long", timeStyle: "long" });
 }
+
+// Whoever leaves before the secret of the page was taken is asked: it is not shown again.
+const once = document.querySelector("[data-once]");
+if (once) {
+  let isTaken = false;
+  const take = () => { isTaken = true; };
+  document.addEventListener("copy", take);
+  for (const taker of document.querySelectorAll("[data-taken], [data-copy]")) taker.addEventListener("click", take);
+  addEventListener("beforeunload", (event) => { if (!isTaken) event.preventDefault(); });
+}
+
+// Waits for the first use of a new token, for ten minutes and while somebody looks.
+const watched = document.querySelector("[data-watch]");
+if (watched) {
+  let turns = 300;
+  document.querySelector("[data-look]").hidden = true;
+  const look = async () => {
+    if (turns <= 0) {
+      document.querySelector("[data-look]").hidden = false;
+      return;
+    }
+    if (!document.hidden) {
+      turns -= 1;
+      try {
+        const answer = await fetch(watched.dataset.watch, { headers: { accept: "application/json" } });
+        const { used, words } = await answer.json();
+        if (used) {
+          watched.className = "seal seal-good";
+          watched.querySelector("[data-words]").textContent = words;
+          said.textContent = words;
+          return;
+        }
+      } catch {
+        turns -= 30;
+      }
+    }
+    setTimeout(look, 2000);
+  };
+  setTimeout(look, 2000);
+}

@@ -106,6 +106,21 @@ pub struct PersonalToken {
     pub expires_at: Timestamp,
     /// When it was revoked, if it was.
     pub revoked_at: Option<Timestamp>,
+    /// Whether whoever found it revoked it.
+    pub was_found: bool,
+    /// What has taken its place, if anything has.
+    pub replaced: Option<Replacement>,
+    /// The token whose place it has taken.
+    pub replaces: Option<TokenId>,
+}
+
+/// What has taken the place of a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replacement {
+    /// The new token.
+    pub by: TokenId,
+    /// From when on the old one is refused; never after it expires.
+    pub ends_at: Timestamp,
 }
 
 /// What a personal token is good for now.
@@ -117,6 +132,8 @@ pub enum TokenState {
     Revoked,
     /// Refused since its time is over.
     Expired,
+    /// Refused since another has taken its place.
+    Replaced,
 }
 
 impl PersonalToken {
@@ -124,21 +141,35 @@ impl PersonalToken {
     pub fn state(&self, now: Timestamp) -> TokenState {
         match self.revoked_at {
             Some(_) => TokenState::Revoked,
+            None if self.replaced.is_some_and(|replaced| now >= replaced.ends_at) => TokenState::Replaced,
             None if now >= self.expires_at => TokenState::Expired,
             None => TokenState::Live,
         }
     }
 
+    /// From when on it is refused if nobody revokes it.
+    pub fn ends_at(&self) -> Timestamp {
+        self.replaced.map_or(self.expires_at, |replaced| replaced.ends_at.min(self.expires_at))
+    }
+
     /// Whether its owner should think of a new one: it ends within `notice`, and of its life less than a quarter is left, so
-    /// that a token for a week is not old when it is made.
+    /// that a token for a week is not old when it is made. One that was replaced has been thought of.
     pub fn ends_within(&self, notice: Duration, now: Timestamp) -> bool {
         let left = self.expires_at.since(now);
-        self.state(now) == TokenState::Live && left <= notice && left < self.expires_at.since(self.created_at) / 4
+        self.state(now) == TokenState::Live
+            && self.replaced.is_none()
+            && left <= notice
+            && left < self.expires_at.since(self.created_at) / 4
     }
 
     /// When it ended, if it has.
     pub fn ended_at(&self, now: Timestamp) -> Option<Timestamp> {
-        self.revoked_at.or_else(|| (now >= self.expires_at).then_some(self.expires_at))
+        self.revoked_at.or_else(|| (now >= self.ends_at()).then(|| self.ends_at()))
+    }
+
+    /// For how long it was made.
+    pub fn life(&self) -> Duration {
+        self.expires_at.since(self.created_at)
     }
 }
 

@@ -72,6 +72,8 @@ impl App {
     /// Answers a token request of a client that has proved itself.
     pub fn exchange(&self, client: &AuthenticatedClient, form: &OAuthForm) -> Result<Tokens, ProtocolError> {
         let refresh_token = PlainToken::generate(PlainTokenKind::RefreshToken, &*self.entropy);
+        // Before the grant is read: if less is allowed in between, the token is older than that.
+        let now = self.now();
         let outcome = match form.require("grant_type")? {
             "authorization_code" => self.redeem_code(client, form, refresh_token.digest())?,
             "refresh_token" => self
@@ -83,7 +85,9 @@ impl App {
             }
         };
         match outcome {
-            Outcome::Granted { grant, scopes, refresh } => self.sign(grant, scopes, refresh.then_some(refresh_token)),
+            Outcome::Granted { grant, scopes, refresh } => {
+                self.sign(grant, scopes, refresh.then_some(refresh_token), now)
+            }
             Outcome::Refused { error, ended } => {
                 self.publish_ended_grants(ended);
                 Err(error)
@@ -220,8 +224,14 @@ impl App {
         });
     }
 
-    fn sign(&self, grant: Grant, scopes: ScopeSet, refresh_token: Option<PlainToken>) -> Result<Tokens, ProtocolError> {
-        let issued_at = self.live.revoked().issue_time(grant.user, self.now());
+    fn sign(
+        &self,
+        grant: Grant,
+        scopes: ScopeSet,
+        refresh_token: Option<PlainToken>,
+        now: Timestamp,
+    ) -> Result<Tokens, ProtocolError> {
+        let issued_at = grant.issue_time(self.live.revoked().issue_time(grant.user, now));
         let (user, client, id) = (grant.user, grant.client, grant.id);
         let for_server = scopes.without(OFFLINE_ACCESS);
         let access = AccessGrant { user, client, grant: id, resource: grant.resource, scopes: for_server };

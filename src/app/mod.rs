@@ -221,6 +221,7 @@ impl App {
             repeats: Repeats::default(),
             calls_kept: AtomicU64::new(events::UNKNOWN_COUNT),
         };
+        app.index_personal_tokens()?;
         app.load_servers()?;
         app.reload_users()?;
         app.load_upstream_keys()?;

@@ -11,7 +11,7 @@ use crate::account::session::Session;
 use crate::app::error::OperationError;
 use crate::app::invitations::{KEEP_ENDED, forget_invitation};
 use crate::app::password_resets::remove_password_reset_of;
-use crate::app::personal_tokens::release_name;
+use crate::app::personal_tokens::forget_token;
 use crate::app::register::{forget_if_unused, is_forgettable, last_registered};
 use crate::app::sign_in::remove_session;
 use crate::app::usage::Unwritten;
@@ -26,8 +26,8 @@ use crate::oauth::refresh_token::RefreshToken;
 use crate::secret::TokenDigest;
 use crate::store::tables::{
     AUTHORIZATION_CODES, CLIENTS, GRANT_DAYS, GRANT_USES, GRANTS, GRANTS_BY_CLIENT, GRANTS_BY_USER, HALF_SESSIONS,
-    INVITATIONS, PASSWORD_RESETS, PERSONAL_TOKENS, PERSONAL_TOKENS_BY_OWNER, REFRESH_PACES, REFRESH_TOKENS,
-    REVOCATIONS, SESSIONS, TOKEN_DAYS, TOKEN_USES, USED_ASSERTIONS,
+    INVITATIONS, PASSWORD_RESETS, PERSONAL_TOKENS, REFRESH_PACES, REFRESH_TOKENS, REVOCATIONS, SESSIONS, TOKEN_DAYS,
+    TOKEN_USES, USED_ASSERTIONS,
 };
 use crate::store::{Key, Reads, Record, Scan, Table, WriteTx};
 use std::time::Duration;
@@ -103,14 +103,7 @@ impl App {
         self.sweep_table(HALF_SESSIONS, over, |tx, key, _| Ok(tx.remove(HALF_SESSIONS, &key).map(drop)?))?;
 
         let over = move |token: &PersonalToken| token.ended_at(now).is_some_and(|ended| now.since(ended) >= keep);
-        self.sweep_table(PERSONAL_TOKENS, over, |tx, id, token| {
-            release_name(tx, &token)?;
-            tx.remove(PERSONAL_TOKENS, &id)?;
-            tx.remove(PERSONAL_TOKENS_BY_OWNER, &(token.owner, id))?;
-            tx.remove(TOKEN_USES, &id)?;
-            tx.remove(TOKEN_DAYS, &id)?;
-            Ok(())
-        })?;
+        self.sweep_table(PERSONAL_TOKENS, over, |tx, _, token| forget_token(tx, &token))?;
 
         let over = move |code: &AuthorizationCode| code.is_forgettable(now);
         self.sweep_table(AUTHORIZATION_CODES, over, |tx, digest, _| {

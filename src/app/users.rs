@@ -9,11 +9,11 @@
 //! crash), and a revocation stays for as long as a token of theirs could live.
 
 use crate::account::group::{GroupName, MAX_GROUPS_OF_USER};
-use crate::account::personal_token::{PersonalToken, TokenState};
+use crate::account::personal_token::PersonalToken;
 use crate::account::user::{Role, User};
 use crate::app::error::OperationError;
 use crate::app::password_resets::remove_password_reset_of;
-use crate::app::personal_tokens::release_name;
+use crate::app::personal_tokens::{forget_token, live_tokens};
 use crate::app::revoke::record;
 use crate::app::second_factor::remove_factors_of;
 use crate::app::sign_in::remove_sessions_of;
@@ -22,14 +22,14 @@ use crate::app::upstream_keys::remove_keys_of_user;
 use crate::app::{App, CredentialPolicy};
 use crate::clock::Timestamp;
 use crate::event::{Event, EventKind};
-use crate::id::{GrantId, TokenId, UserId};
+use crate::id::{GrantId, UserId};
 use crate::oauth::authorization_code::AuthorizationCode;
 use crate::oauth::grant::Grant;
 use crate::oauth::refresh_token::RefreshToken;
 use crate::secret::TokenDigest;
 use crate::store::tables::{
     AUTHORIZATION_CODES, DELETED_USERS, GRANTS, GRANTS_BY_USER, GROUPS, PERSONAL_TOKENS, PERSONAL_TOKENS_BY_OWNER,
-    REFRESH_TOKENS, TOKEN_DAYS, TOKEN_USES, USER_NAMES, USERS,
+    REFRESH_TOKENS, USER_NAMES, USERS,
 };
 use crate::store::{Reads, Scan, StoreError, WriteTx};
 use crate::token::RevocationEntry;
@@ -314,21 +314,8 @@ fn in_steps<T>(mut rows: Vec<T>, step: impl Fn(Vec<T>) -> Result<(), OperationEr
     Ok(())
 }
 
-fn forget_token(tx: &mut WriteTx, token: &PersonalToken) -> Result<(), OperationError> {
-    let id: TokenId = token.id;
-    release_name(tx, token)?;
-    tx.remove(PERSONAL_TOKENS, &id)?;
-    tx.remove(PERSONAL_TOKENS_BY_OWNER, &(token.owner, id))?;
-    tx.remove(TOKEN_USES, &id)?;
-    tx.remove(TOKEN_DAYS, &id)?;
-    Ok(())
-}
-
 fn user_entry(tx: &impl Reads, user: User, now: Timestamp) -> Result<UserEntry, OperationError> {
-    let (mut tokens, mut connections) = (0, 0);
-    for (_, id) in tx.keys(PERSONAL_TOKENS_BY_OWNER, Scan::prefix(&user.id))? {
-        tokens += usize::from(tx.get(PERSONAL_TOKENS, &id)?.is_some_and(|token| token.state(now) == TokenState::Live));
-    }
+    let (tokens, mut connections) = (live_tokens(tx, user.id, now)?, 0);
     for (_, id) in tx.keys(GRANTS_BY_USER, Scan::prefix(&user.id))? {
         connections += usize::from(tx.get(GRANTS, &id)?.is_some_and(|grant| grant.is_connected()));
     }

@@ -76,6 +76,8 @@ impl RefusedBecause {
             Self::Revoked(RevokedBy::Grant) => "the connection that the token belongs to was revoked".to_owned(),
             Self::Revoked(RevokedBy::User) => "all tokens of the user were revoked".to_owned(),
             Self::Revoked(RevokedBy::Key) => "the key that signed the token was condemned".to_owned(),
+            Self::Revoked(RevokedBy::Successor) => "the token was replaced by a new one".to_owned(),
+            Self::Revoked(RevokedBy::Narrowing) => "what the connection may do was lowered".to_owned(),
             Self::WrongServer { good_for, asked } if good_for.is_empty() => {
                 format!("the token is not for {asked}, which was asked")
             }
@@ -99,6 +101,10 @@ impl RefusedBecause {
         match self {
             Self::Expired(_) | Self::OlderThanServer => "Connect again, or make a new token.",
             Self::NotYetValid(_) => "Set the clock of this server.",
+            Self::Revoked(RevokedBy::Successor) => "Give the client the new token.",
+            Self::Revoked(RevokedBy::Narrowing) => {
+                "The client gets a token that may do less by itself, or connects again."
+            }
             Self::Revoked(_) => "Connect again, or make a new token, if that was not on purpose.",
             Self::WrongServer { .. } => {
                 "Give the client the address of the server that its token is for, or connect again."

@@ -158,8 +158,12 @@ impl OpenStreams {
     }
 
     fn until_asked_again(&self, admitted: &Admitted) -> Duration {
+        let live = self.shared.app.live();
+        let (ends_at, replaced_at) =
+            (self.ends_at(admitted), live.revoked().token_ends_at(admitted.asker.token.claims().id));
+        let ends_at = replaced_at.map_or(ends_at, |replaced_at| ends_at.min(replaced_at));
         // Timers may be early by less than that.
-        self.ends_at(admitted).since(self.shared.app.now()).clamp(Duration::from_millis(10), ASKED_AGAIN_AFTER)
+        ends_at.since(self.shared.app.now()).clamp(Duration::from_millis(10), ASKED_AGAIN_AFTER)
     }
 
     /// The news, which somebody looks for while anybody waits for them.

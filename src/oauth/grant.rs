@@ -35,6 +35,8 @@ pub struct Grant {
     pub last_issued_at: Option<Timestamp>,
     /// When it ended, if it has.
     pub revoked_at: Option<Timestamp>,
+    /// When less was allowed the last time than before.
+    pub narrowed_at: Option<Timestamp>,
 }
 
 impl Grant {
@@ -60,6 +62,7 @@ impl Grant {
             created_at: now,
             last_issued_at: None,
             revoked_at: None,
+            narrowed_at: None,
         })
     }
 
@@ -78,6 +81,26 @@ impl Grant {
     pub const fn issued(mut self, now: Timestamp) -> Self {
         self.last_issued_at = Some(now);
         self
+    }
+
+    /// The grant, allowing `less`: what it allows now and `less` meet in. `None` if that is nothing less, or nothing at all.
+    #[must_use]
+    pub fn narrowed(&self, less: &ScopeSet, now: Timestamp) -> Option<Self> {
+        let kept = self.scopes.without(scope::OFFLINE_ACCESS);
+        let scopes = kept.meet(&less.without(scope::OFFLINE_ACCESS));
+        if scopes.is_empty() || scopes == kept {
+            return None;
+        }
+        let stays = self.scopes.contains(scope::OFFLINE_ACCESS);
+        let scopes = if stays { scopes.with_offline_access() } else { scopes };
+        Some(Self { scopes, narrowed_at: Some(now), ..self.clone() })
+    }
+
+    /// The moment to write into a token that is issued under it at `now`: what was issued in the second in which it was
+    /// narrowed is refused.
+    pub fn issue_time(&self, now: Timestamp) -> Timestamp {
+        let next = |narrowed: Timestamp| Timestamp::from_unix_seconds(narrowed.unix_seconds() + 1);
+        self.narrowed_at.map_or(now, |narrowed| now.max(next(narrowed)))
     }
 
     /// The grant, ended. The first end counts.
@@ -145,6 +168,7 @@ pub(super) mod tests {
             created_at: NOW,
             last_issued_at: None,
             revoked_at: None,
+            narrowed_at: None,
         }
     }
 
@@ -166,6 +190,29 @@ pub(super) mod tests {
         assert_eq!(ended.revoked_at, Some(NOW));
         assert!(!ended.is_live());
         survives_storage(&ended);
+    }
+
+    #[test]
+    fn a_grant_is_narrowed_to_less_and_never_to_more() {
+        let scopes = |text: &str| ScopeSet::parse(text).unwrap();
+        for (had, less, has) in [
+            ("mcp offline_access", "mcp:read", Some("mcp:read offline_access")),
+            ("mcp", "files:write mcp:read", Some("files:write mcp:read")),
+            ("files:write mcp:read", "mcp:read", Some("mcp:read")),
+            ("files:write mcp:read", "mcp", None),
+            ("mcp:read", "files:write", None),
+            ("mcp:read offline_access", "mcp:read", None),
+            ("mcp", "", None),
+            ("mcp offline_access", "offline_access", None),
+        ] {
+            let grant = Grant { scopes: scopes(had), ..grant("https://a.example/c") };
+            let narrowed = grant.narrowed(&scopes(less), NOW);
+            assert_eq!(narrowed.as_ref().map(|grant| grant.scopes.as_str()), has, "{had} to {less}");
+            if let Some(narrowed) = narrowed {
+                assert_eq!(narrowed.issue_time(NOW).unix_seconds(), NOW.unix_seconds() + 1);
+                assert_eq!(narrowed.issue_time(NOW + crate::clock::days(1)), NOW + crate::clock::days(1));
+            }
+        }
     }
 
     #[test]

@@ -4,10 +4,21 @@
 
 use super::record::{Record, UnreadableRecord, decode_body};
 use crate::account::password::PasswordHash;
+use crate::account::personal_token::{PersonalToken, Reach, TokenName};
 use crate::account::user::{Role, User, Username};
 use crate::clock::Timestamp;
-use crate::id::UserId;
+use crate::id::{GrantId, KeyId, TokenId, UserId};
+use crate::oauth::client::ClientId;
+use crate::oauth::grant::Grant;
+use crate::oauth::redirect_uri::RedirectUri;
+use crate::oauth::resource::ResourceUri;
+use crate::oauth::scope::ScopeSet;
+use crate::token::{Revocation, RevocationEntry};
 use serde::Deserialize;
+
+fn unknown<T>(version: u8) -> Result<T, UnreadableRecord> {
+    Err(UnreadableRecord::new(format!("version {version} is not known")))
+}
 
 /// Before there were groups.
 #[derive(Deserialize)]
@@ -26,10 +37,121 @@ impl Record for User {
 
     fn from_older(version: u8, body: &[u8]) -> Result<Self, UnreadableRecord> {
         if version != 1 {
-            return Err(UnreadableRecord::new(format!("version {version} is not known")));
+            return unknown(version);
         }
         let UserV1 { id, name, role, password, created_at, password_set_at, disabled_at } = decode_body(body)?;
         let (groups, last_signed_in_at) = (Vec::new(), None);
         Ok(Self { id, name, role, password, created_at, password_set_at, disabled_at, groups, last_signed_in_at })
+    }
+}
+
+/// Before a token could be replaced by a new one.
+#[derive(Deserialize)]
+struct PersonalTokenV1 {
+    id: TokenId,
+    owner: UserId,
+    name: TokenName,
+    reach: Reach,
+    scopes: ScopeSet,
+    key: KeyId,
+    created_at: Timestamp,
+    expires_at: Timestamp,
+    revoked_at: Option<Timestamp>,
+}
+
+impl Record for PersonalToken {
+    const VERSION: u8 = 2;
+
+    fn from_older(version: u8, body: &[u8]) -> Result<Self, UnreadableRecord> {
+        if version != 1 {
+            return unknown(version);
+        }
+        let PersonalTokenV1 { id, owner, name, reach, scopes, key, created_at, expires_at, revoked_at } =
+            decode_body(body)?;
+        Ok(Self {
+            id,
+            owner,
+            name,
+            reach,
+            scopes,
+            key,
+            created_at,
+            expires_at,
+            revoked_at,
+            was_found: false,
+            replaced: None,
+            replaces: None,
+        })
+    }
+}
+
+/// Before what a grant allows could be lowered.
+#[derive(Deserialize)]
+struct GrantV1 {
+    id: GrantId,
+    user: UserId,
+    client: ClientId,
+    client_name: String,
+    resource: ResourceUri,
+    scopes: ScopeSet,
+    redirect_uri: RedirectUri,
+    created_at: Timestamp,
+    last_issued_at: Option<Timestamp>,
+    revoked_at: Option<Timestamp>,
+}
+
+impl Record for Grant {
+    const VERSION: u8 = 2;
+
+    fn from_older(version: u8, body: &[u8]) -> Result<Self, UnreadableRecord> {
+        if version != 1 {
+            return unknown(version);
+        }
+        let old: GrantV1 = decode_body(body)?;
+        Ok(Self {
+            id: old.id,
+            user: old.user,
+            client: old.client,
+            client_name: old.client_name,
+            resource: old.resource,
+            scopes: old.scopes,
+            redirect_uri: old.redirect_uri,
+            created_at: old.created_at,
+            last_issued_at: old.last_issued_at,
+            revoked_at: old.revoked_at,
+            narrowed_at: None,
+        })
+    }
+}
+
+/// Before a revocation could speak of a moment to come, or of a grant's older tokens.
+#[derive(Deserialize)]
+enum RevocationV1 {
+    Token(TokenId),
+    Grant(GrantId),
+    User { user: UserId, issued_before: Timestamp },
+}
+
+#[derive(Deserialize)]
+struct RevocationEntryV1 {
+    revocation: RevocationV1,
+    revoked_at: Timestamp,
+    expires_at: Timestamp,
+}
+
+impl Record for RevocationEntry {
+    const VERSION: u8 = 2;
+
+    fn from_older(version: u8, body: &[u8]) -> Result<Self, UnreadableRecord> {
+        if version != 1 {
+            return unknown(version);
+        }
+        let RevocationEntryV1 { revocation, revoked_at, expires_at } = decode_body(body)?;
+        let revocation = match revocation {
+            RevocationV1::Token(id) => Revocation::Token(id),
+            RevocationV1::Grant(id) => Revocation::Grant(id),
+            RevocationV1::User { user, issued_before } => Revocation::User { user, issued_before },
+        };
+        Ok(Self { revocation, revoked_at, expires_at })
     }
 }

@@ -74,6 +74,10 @@ pub const SIGN_IN_POLICY: Table<(), SignInPolicy> = Table::new("sign_in_policy")
 pub const PERSONAL_TOKENS: Table<TokenId, PersonalToken> = Table::new("personal_tokens");
 /// A user's personal tokens.
 pub const PERSONAL_TOKENS_BY_OWNER: Table<(UserId, TokenId), ()> = Table::new("personal_tokens_by_owner");
+/// A user's personal tokens that were not revoked, by the moment from which on each is refused.
+pub const PERSONAL_TOKENS_BY_END: Table<(UserId, Timestamp, TokenId), ()> = Table::new("personal_tokens_by_end");
+/// Whether [`PERSONAL_TOKENS_BY_END`] has those that were made before there was such a table.
+pub const PERSONAL_TOKENS_INDEXED: Table<(), ()> = Table::new("personal_tokens_indexed");
 /// Canonical names of a user's live personal tokens.
 pub const PERSONAL_TOKEN_NAMES: Table<(UserId, String), TokenId> = Table::new("personal_token_names");
 /// Last uses of personal tokens.
@@ -179,4 +183,4 @@ macro_rules! first_version {
     )*};
 }
 
-first_version! { Group Invitation PasswordReset Session PersonalToken LastUse Client Grant AuthorizationCode RefreshToken SigningKey RevocationEntry SealedUpstreamKey StoredServer Event DayCounts ServerDays HalfSession Factor RecoveryCodes SignInPolicy }
+first_version! { Group Invitation PasswordReset Session LastUse Client AuthorizationCode RefreshToken SigningKey SealedUpstreamKey StoredServer Event DayCounts ServerDays HalfSession Factor RecoveryCodes SignInPolicy }

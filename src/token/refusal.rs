@@ -53,6 +53,10 @@ pub enum RevokedBy {
     User,
     /// The key that signed it was condemned.
     Key,
+    /// It was replaced, and the time for that is over.
+    Successor,
+    /// What its grant allows was lowered after it was issued.
+    Narrowing,
 }
 
 impl TokenRefusal {
@@ -72,6 +76,8 @@ impl TokenRefusal {
             Self::Revoked(RevokedBy::Grant) => "revoked_grant",
             Self::Revoked(RevokedBy::User) => "revoked_user",
             Self::Revoked(RevokedBy::Key) => "revoked_key",
+            Self::Revoked(RevokedBy::Successor) => "replaced",
+            Self::Revoked(RevokedBy::Narrowing) => "narrowed_grant",
             Self::WrongAudience { .. } => "wrong_server",
             Self::OlderThanServer => "older_than_server",
         }
@@ -95,6 +101,10 @@ impl TokenRefusal {
             Self::Revoked(RevokedBy::Grant) => "The connection that this token belongs to was revoked: connect again",
             Self::Revoked(RevokedBy::User) => "All tokens of this user were revoked: sign in again",
             Self::Revoked(RevokedBy::Key) => "The key that signed this token was withdrawn: sign in again",
+            Self::Revoked(RevokedBy::Successor) => "The token was replaced by a new one: use that",
+            Self::Revoked(RevokedBy::Narrowing) => {
+                "What this connection may do was lowered: refresh the token or connect again"
+            }
             Self::OlderThanServer => {
                 "The server at this address was set up after this token was issued: connect again or make a new token"
             }

@@ -35,6 +35,20 @@ pub enum Revocation {
         /// too. See [`RevocationSet::issue_time`] for tokens that are made right afterwards.
         issued_before: Timestamp,
     },
+    /// This token, from a moment on: it was replaced, and its successor has had time to take its place.
+    TokenFrom {
+        /// Which token.
+        token: TokenId,
+        /// The first moment at which it is refused.
+        from: Timestamp,
+    },
+    /// Every token under this grant that was issued before a moment: those issued later may do less.
+    GrantUntil {
+        /// Under which grant.
+        grant: GrantId,
+        /// The moment; the tokens of its second are refused too.
+        issued_before: Timestamp,
+    },
 }
 
 /// A revocation as the store keeps it.
@@ -57,6 +71,18 @@ impl RevocationEntry {
         Self { revocation: Revocation::Token(id), revoked_at: now, expires_at: token_expires_at + MARGIN }
     }
 
+    /// Revokes the token `id` from `from` on; it would expire at `token_expires_at`.
+    pub fn token_from(id: TokenId, from: Timestamp, token_expires_at: Timestamp, now: Timestamp) -> Self {
+        let revocation = Revocation::TokenFrom { token: id, from };
+        Self { revocation, revoked_at: now, expires_at: token_expires_at + MARGIN }
+    }
+
+    /// Revokes what was issued under the grant `id` until `now`; its access tokens live at most `access_token_life`.
+    pub fn grant_until(id: GrantId, access_token_life: Duration, now: Timestamp) -> Self {
+        let revocation = Revocation::GrantUntil { grant: id, issued_before: now };
+        Self { revocation, revoked_at: now, expires_at: now + access_token_life + MARGIN }
+    }
+
     /// Revokes what was issued under the grant `id`; its access tokens live at most `access_token_life`.
     pub fn grant(id: GrantId, access_token_life: Duration, now: Timestamp) -> Self {
         Self { revocation: Revocation::Grant(id), revoked_at: now, expires_at: now + access_token_life + MARGIN }
@@ -72,17 +98,42 @@ impl RevocationEntry {
 /// The revocations that count now, in memory.
 #[derive(Debug)]
 pub struct RevocationSet {
-    tokens: HashMap<TokenId, Timestamp>,
-    grants: HashMap<GrantId, Timestamp>,
-    users: HashMap<UserId, UserRevocation>,
+    tokens: HashMap<TokenId, TokenRevocation>,
+    grants: HashMap<GrantId, OlderRevocation>,
+    users: HashMap<UserId, OlderRevocation>,
     writers: Mutex<()>,
     changes: AtomicU64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct UserRevocation {
+struct TokenRevocation {
+    /// The beginning of time for one that counts whatever the clock says.
+    from: Timestamp,
+    expires_at: Timestamp,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct OlderRevocation {
+    /// The end of time for one of all tokens.
     issued_before: Timestamp,
     expires_at: Timestamp,
+}
+
+impl TokenRevocation {
+    fn stricter(self, other: Self) -> Self {
+        Self { from: self.from.min(other.from), expires_at: self.expires_at.max(other.expires_at) }
+    }
+}
+
+impl OlderRevocation {
+    fn stricter(self, other: Self) -> Self {
+        let issued_before = self.issued_before.max(other.issued_before);
+        Self { issued_before, expires_at: self.expires_at.max(other.expires_at) }
+    }
+
+    fn covers(&self, claims: &Claims) -> bool {
+        claims.issued_at.unix_seconds() <= self.issued_before.unix_seconds()
+    }
 }
 
 impl Default for RevocationSet {
@@ -109,15 +160,13 @@ impl RevocationSet {
         let _turn = self.turn_to_write();
         let expires_at = entry.expires_at;
         let is_new = match entry.revocation {
-            Revocation::Token(id) => put(&self.tokens, id, expires_at, Timestamp::max),
-            Revocation::Grant(id) => put(&self.grants, id, expires_at, Timestamp::max),
-            Revocation::User { user, issued_before } => {
-                let stricter = |new: UserRevocation, old: UserRevocation| UserRevocation {
-                    issued_before: new.issued_before.max(old.issued_before),
-                    expires_at: new.expires_at.max(old.expires_at),
-                };
-                put(&self.users, user, UserRevocation { issued_before, expires_at }, stricter)
+            Revocation::Token(id) => self.put_token(id, Timestamp::EPOCH, expires_at),
+            Revocation::TokenFrom { token, from } => self.put_token(token, from, expires_at),
+            Revocation::Grant(id) => put_older(&self.grants, id, Timestamp::FAR_FUTURE, expires_at),
+            Revocation::GrantUntil { grant, issued_before } => {
+                put_older(&self.grants, grant, issued_before, expires_at)
             }
+            Revocation::User { user, issued_before } => put_older(&self.users, user, issued_before, expires_at),
         };
         if is_new {
             // After the entry: whoever sees the new number sees the entry.
@@ -137,18 +186,27 @@ impl RevocationSet {
         }
     }
 
-    /// What revokes a token with these claims, if anything does.
-    pub fn covers(&self, claims: &Claims) -> Option<RevokedBy> {
-        if self.tokens.pin().contains_key(&claims.id) {
-            return Some(RevokedBy::Token);
+    /// What revokes a token with these claims at `now`, if anything does.
+    pub fn covers(&self, claims: &Claims, now: Timestamp) -> Option<RevokedBy> {
+        if let Some(revocation) = self.tokens.pin().get(&claims.id)
+            && now >= revocation.from
+        {
+            let is_replaced = revocation.from > Timestamp::EPOCH;
+            return Some(if is_replaced { RevokedBy::Successor } else { RevokedBy::Token });
         }
-        if claims.grant().is_some_and(|grant| self.grants.pin().contains_key(&grant)) {
-            return Some(RevokedBy::Grant);
+        if let Some(grant) = claims.grant()
+            && let Some(revocation) = self.grants.pin().get(&grant)
+            && revocation.covers(claims)
+        {
+            let is_all = revocation.issued_before == Timestamp::FAR_FUTURE;
+            return Some(if is_all { RevokedBy::Grant } else { RevokedBy::Narrowing });
         }
-        let users = self.users.pin();
-        let revocation = users.get(&claims.user)?;
-        let too_old = claims.issued_at.unix_seconds() <= revocation.issued_before.unix_seconds();
-        too_old.then_some(RevokedBy::User)
+        self.users.pin().get(&claims.user)?.covers(claims).then_some(RevokedBy::User)
+    }
+
+    /// From when on the token `id` is refused, if it was replaced and the moment may lie ahead.
+    pub fn token_ends_at(&self, id: TokenId) -> Option<Timestamp> {
+        self.tokens.pin().get(&id).map(|revocation| revocation.from)
     }
 
     /// The moment to write into a token that is made for `user` at `now`: `now`, or the second after a revocation of the
@@ -157,15 +215,15 @@ impl RevocationSet {
     pub fn issue_time(&self, user: UserId, now: Timestamp) -> Timestamp {
         let users = self.users.pin();
         let next =
-            |revocation: &UserRevocation| Timestamp::from_unix_seconds(revocation.issued_before.unix_seconds() + 1);
+            |revocation: &OlderRevocation| Timestamp::from_unix_seconds(revocation.issued_before.unix_seconds() + 1);
         users.get(&user).map_or(now, |revocation| now.max(next(revocation)))
     }
 
     /// Drops what no longer matters at `now`.
     pub fn expire(&self, now: Timestamp) {
         let _turn = self.turn_to_write();
-        self.tokens.pin().retain(|_, expires_at| now < *expires_at);
-        self.grants.pin().retain(|_, expires_at| now < *expires_at);
+        self.tokens.pin().retain(|_, revocation| now < revocation.expires_at);
+        self.grants.pin().retain(|_, revocation| now < revocation.expires_at);
         self.users.pin().retain(|_, revocation| now < revocation.expires_at);
     }
 
@@ -179,10 +237,23 @@ impl RevocationSet {
         self.len() == 0
     }
 
+    fn put_token(&self, id: TokenId, from: Timestamp, expires_at: Timestamp) -> bool {
+        put(&self.tokens, id, TokenRevocation { from, expires_at }, TokenRevocation::stricter)
+    }
+
     /// Nothing that happens in a turn leaves a map half written, so another writer's panic is no reason to stop.
     fn turn_to_write(&self) -> MutexGuard<'_, ()> {
         self.writers.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn put_older<K: Eq + Hash>(
+    map: &HashMap<K, OlderRevocation>,
+    key: K,
+    issued_before: Timestamp,
+    expires_at: Timestamp,
+) -> bool {
+    put(map, key, OlderRevocation { issued_before, expires_at }, OlderRevocation::stricter)
 }
 
 /// Says whether that changed anything.
@@ -236,9 +307,9 @@ mod tests {
         ] {
             let set = RevocationSet::new();
             set.merge(another);
-            assert_eq!(set.covers(&claims(NOW)), None);
+            assert_eq!(set.covers(&claims(NOW), NOW), None);
             set.publish(&entry);
-            assert_eq!(set.covers(&claims(NOW)), Some(by));
+            assert_eq!(set.covers(&claims(NOW), NOW), Some(by));
             assert_eq!(set.len(), 4);
         }
     }
@@ -249,13 +320,40 @@ mod tests {
         assert_eq!(set.issue_time(USER, NOW), NOW);
         set.publish(&RevocationEntry::user(USER, days(365), NOW));
 
-        assert_eq!(set.covers(&claims(NOW - days(300))), Some(RevokedBy::User));
-        assert_eq!(set.covers(&claims(NOW)), Some(RevokedBy::User), "the same second");
+        assert_eq!(set.covers(&claims(NOW - days(300)), NOW), Some(RevokedBy::User));
+        assert_eq!(set.covers(&claims(NOW), NOW), Some(RevokedBy::User), "the same second");
         let reissued = set.issue_time(USER, NOW);
-        assert_eq!(set.covers(&claims(reissued)), None, "issued right afterwards");
+        assert_eq!(set.covers(&claims(reissued), NOW), None, "issued right afterwards");
         assert!(reissued.since(NOW) <= Duration::from_secs(1));
         let later = NOW + hours(1);
         assert_eq!(set.issue_time(USER, later), later);
+    }
+
+    #[test]
+    fn a_replaced_token_is_refused_from_its_moment_on_and_an_ended_one_whatever_the_clock_says() {
+        let set = RevocationSet::new();
+        let (from, expiry) = (NOW + hours(1), NOW + days(30));
+        set.publish(&RevocationEntry::token_from(TOKEN, from, expiry, NOW));
+        assert_eq!(set.covers(&claims(NOW), from - Duration::from_millis(1)), None);
+        assert_eq!(set.covers(&claims(NOW), from), Some(RevokedBy::Successor));
+        assert_eq!(set.token_ends_at(TOKEN), Some(from));
+        set.publish(&RevocationEntry::token_from(TOKEN, from + hours(1), expiry, NOW));
+        assert_eq!(set.covers(&claims(NOW), from), Some(RevokedBy::Successor), "an earlier end stays");
+        set.publish(&RevocationEntry::token(TOKEN, expiry, NOW));
+        assert_eq!(set.covers(&claims(NOW), NOW - days(1)), Some(RevokedBy::Token));
+    }
+
+    #[test]
+    fn a_grant_that_was_narrowed_refuses_what_was_issued_before() {
+        let set = RevocationSet::new();
+        set.publish(&RevocationEntry::grant_until(GRANT, hours(24), NOW));
+        assert_eq!(set.covers(&claims(NOW - hours(1)), NOW), Some(RevokedBy::Narrowing));
+        assert_eq!(set.covers(&claims(NOW), NOW), Some(RevokedBy::Narrowing), "the same second");
+        let later = NOW + Duration::from_secs(1);
+        assert_eq!(set.covers(&claims(later), later), None);
+        set.publish(&RevocationEntry::grant(GRANT, hours(24), later));
+        set.publish(&RevocationEntry::grant_until(GRANT, hours(24), later));
+        assert_eq!(set.covers(&claims(later + hours(1)), later), Some(RevokedBy::Grant), "an end stays an end");
     }
 
     #[test]
@@ -267,9 +365,9 @@ mod tests {
         set.merge([]);
         set.merge([RevocationEntry::user(USER, days(1), NOW - days(2))]);
         assert_eq!(set.changes(), 2, "nothing new");
-        assert_eq!(set.covers(&claims(NOW)), Some(RevokedBy::Token));
+        assert_eq!(set.covers(&claims(NOW), NOW), Some(RevokedBy::Token));
         set.expire(NOW + days(2));
-        assert_eq!(set.covers(&claims(NOW)), Some(RevokedBy::User));
+        assert_eq!(set.covers(&claims(NOW), NOW), Some(RevokedBy::User));
     }
 
     #[test]
@@ -299,7 +397,7 @@ mod tests {
                         set.publish(&RevocationEntry::token(TokenId::from_bytes(id), NOW + hours(1), NOW));
                         set.expire(NOW);
                         assert_eq!(
-                            set.covers(&Claims { id: TokenId::from_bytes(id), ..claims(NOW) }),
+                            set.covers(&Claims { id: TokenId::from_bytes(id), ..claims(NOW) }, NOW),
                             Some(RevokedBy::Token)
                         );
                     }

@@ -145,7 +145,7 @@ impl Verifier {
         if token.claims.issued_at > now + self.leeway {
             return Err(TokenRefusal::NotYetValid);
         }
-        revoked.covers(&token.claims).map_or(Ok(()), |by| Err(TokenRefusal::Revoked(by)))
+        revoked.covers(&token.claims, now).map_or(Ok(()), |by| Err(TokenRefusal::Revoked(by)))
     }
 }
 

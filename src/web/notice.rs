@@ -21,6 +21,8 @@ pub enum Notice {
     TokenRenamed,
     /// A personal token was revoked.
     TokenRevoked,
+    /// All personal tokens were revoked.
+    TokensRevoked,
     /// A connection was revoked.
     ConnectionRevoked,
     /// Every connection was revoked.
@@ -85,13 +87,14 @@ pub enum Notice {
     PolicySet,
 }
 
-const ALL: [Notice; 37] = [
+const ALL: [Notice; 38] = [
     Notice::SetUp,
     Notice::SignedOut,
     Notice::OthersSignedOut,
     Notice::PasswordChanged,
     Notice::TokenRenamed,
     Notice::TokenRevoked,
+    Notice::TokensRevoked,
     Notice::ConnectionRevoked,
     Notice::ConnectionsRevoked,
     Notice::KeysRotated,
@@ -140,6 +143,7 @@ impl Notice {
             Self::PasswordChanged => "Your password is changed, and every other browser is signed out.",
             Self::TokenRenamed => "The token has its new name.",
             Self::TokenRevoked => "The token is revoked. It is refused from now on.",
+            Self::TokensRevoked => "All tokens are revoked. They are refused from now on.",
             Self::ConnectionRevoked => "The app is revoked. It is refused from now on.",
             Self::ConnectionsRevoked => "All apps are revoked. They are refused from now on.",
             Self::KeysRotated => "The next key signs from now on.",
@@ -184,6 +188,7 @@ impl Notice {
             Self::PasswordChanged => "password-changed",
             Self::TokenRenamed => "token-renamed",
             Self::TokenRevoked => "token-revoked",
+            Self::TokensRevoked => "tokens-revoked",
             Self::ConnectionRevoked => "app-revoked",
             Self::ConnectionsRevoked => "apps-revoked",
             Self::KeysRotated => "keys-rotated",

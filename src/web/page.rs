@@ -89,7 +89,7 @@ impl<T: Template> IntoResponse for Page<T> {
 
 fn headers(form_action: &FormAction) -> HeaderMap {
     let policy = format!(
-        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; base-uri 'none'; \
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; \
          frame-ancestors 'none'; form-action {}",
         form_action.sources()
     );

@@ -47,6 +47,13 @@ pub fn router(state: WebState, hosts: HostPolicy) -> Router {
         .route(paths::DASHBOARD, get(home::get))
         .route(paths::PERSONAL_TOKENS, get(personal_tokens::list::get))
         .route(paths::PERSONAL_TOKEN_NEW, get(personal_tokens::new::get).post(personal_tokens::new::post))
+        .route(
+            paths::PERSONAL_TOKENS_REVOKE_ALL,
+            get(personal_tokens::revoke::get_all).post(personal_tokens::revoke::post_all),
+        )
+        .route(paths::PERSONAL_TOKEN, get(personal_tokens::show::get))
+        .route(paths::PERSONAL_TOKEN_USE, get(personal_tokens::show::get_use))
+        .route(paths::PERSONAL_TOKEN_ROTATE, get(personal_tokens::rotate::get).post(personal_tokens::rotate::post))
         .route(paths::PERSONAL_TOKEN_RENAME, get(personal_tokens::rename::get).post(personal_tokens::rename::post))
         .route(paths::PERSONAL_TOKEN_REVOKE, get(personal_tokens::revoke::get).post(personal_tokens::revoke::post))
         .route(paths::CONNECTIONS, get(connections::get))

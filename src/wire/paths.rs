@@ -59,8 +59,16 @@ pub const LOGOUT: &str = "/logout";
 pub const DASHBOARD: &str = "/dashboard";
 /// API keys: the user's personal tokens.
 pub const PERSONAL_TOKENS: &str = "/dashboard/api-keys";
-/// Make a personal token; `?name=&expiry=&server=` fill the form in.
+/// Make a personal token; `?name=&expires=&server=&scope=` fill the form in.
 pub const PERSONAL_TOKEN_NEW: &str = "/dashboard/api-keys/new";
+/// Revoke every one.
+pub const PERSONAL_TOKENS_REVOKE_ALL: &str = "/dashboard/api-keys/revoke-all";
+/// One of them.
+pub const PERSONAL_TOKEN: &str = "/dashboard/api-keys/{id}";
+/// Whether it was used, for the page that waits for that.
+pub const PERSONAL_TOKEN_USE: &str = "/dashboard/api-keys/{id}/use";
+/// Put a new one in its place.
+pub const PERSONAL_TOKEN_ROTATE: &str = "/dashboard/api-keys/{id}/rotate";
 /// Rename one.
 pub const PERSONAL_TOKEN_RENAME: &str = "/dashboard/api-keys/{id}/rename";
 /// Revoke one.
@@ -161,6 +169,21 @@ pub const AUTHENTICATOR: &str = "/dashboard/security/authenticator";
 pub const RECOVERY_CODES: &str = "/dashboard/security/recovery-codes";
 /// Remove a second factor.
 pub const FACTOR_REMOVE: &str = "/dashboard/security/factors/{id}/remove";
+
+/// [`PERSONAL_TOKEN`] of one token.
+pub fn personal_token(id: &TokenId) -> String {
+    format!("{PERSONAL_TOKENS}/{id}")
+}
+
+/// [`PERSONAL_TOKEN_USE`] of one token.
+pub fn personal_token_use(id: &TokenId) -> String {
+    format!("{PERSONAL_TOKENS}/{id}/use")
+}
+
+/// [`PERSONAL_TOKEN_ROTATE`] of one token.
+pub fn personal_token_rotate(id: &TokenId) -> String {
+    format!("{PERSONAL_TOKENS}/{id}/rotate")
+}
 
 /// [`PERSONAL_TOKEN_RENAME`] of one token.
 pub fn personal_token_rename(id: &TokenId) -> String {
@@ -315,6 +338,9 @@ mod tests {
     fn a_path_of_one_thing_fits_its_pattern() {
         let token = TokenId::from_bytes([7; 16]);
         let fits = |pattern: &str, id: &str| pattern.replace("{id}", id);
+        assert_eq!(personal_token(&token), fits(PERSONAL_TOKEN, &token.to_string()));
+        assert_eq!(personal_token_use(&token), fits(PERSONAL_TOKEN_USE, &token.to_string()));
+        assert_eq!(personal_token_rotate(&token), fits(PERSONAL_TOKEN_ROTATE, &token.to_string()));
         assert_eq!(personal_token_rename(&token), fits(PERSONAL_TOKEN_RENAME, &token.to_string()));
         assert_eq!(personal_token_revoke(&token), fits(PERSONAL_TOKEN_REVOKE, &token.to_string()));
         let grant = GrantId::from_bytes([7; 16]);

@@ -39,6 +39,8 @@ mod state_matrix;
 mod stdio;
 mod tidy;
 mod token_exchange;
+mod token_list;
+mod token_rotation;
 mod upstream_keys;
 mod upstreams;
 mod users;

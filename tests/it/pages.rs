@@ -126,6 +126,7 @@ fn good_fields(form_token: &str) -> Vec<(&'static str, String)> {
         ("url", "http://127.0.0.1:1/mcp"),
         ("enabled", "false"),
         ("edition", "0"),
+        ("overlap", "hour"),
     ];
     let mut fields: Vec<_> = fields.into_iter().map(|(name, value)| (name, value.to_owned())).collect();
     fields.push(("form_token", form_token.to_owned()));
@@ -172,6 +173,8 @@ async fn no_form_is_taken_from_another_site_another_browser_or_without_its_token
         "PERSONAL_TOKEN_RENAME",
         "PERSONAL_TOKEN_REVOKE",
         "RECOVERY_CODES",
+        "PERSONAL_TOKEN_ROTATE",
+        "PERSONAL_TOKENS_REVOKE_ALL",
         "RESET",
         "SECOND_FACTOR",
         "SECURITY_PASSWORD",

@@ -43,7 +43,7 @@ pub(super) fn definition() -> Value {
                         "properties": {
                             "id": text,
                             "name": text,
-                            "state": {"type": "string", "enum": ["live", "revoked", "expired"]},
+                            "state": {"type": "string", "enum": ["live", "revoked", "expired", "replaced"]},
                             "in_use": {"type": "boolean", "description": "Whether this very call was made with it."},
                             "created_at": time,
                             "expires_at": time,
@@ -155,5 +155,6 @@ const fn state_name(state: TokenState) -> &'static str {
         TokenState::Live => "live",
         TokenState::Revoked => "revoked",
         TokenState::Expired => "expired",
+        TokenState::Replaced => "replaced",
     }
 }

@@ -96,6 +96,9 @@ fn revoke(app: &App, owner: UserId, which: &Which, confirm_name: &str) -> Result
     match state {
         TokenState::Live => Ok(app.revoke_personal_token(owner, token.id)?),
         TokenState::Revoked => Ok(token),
+        TokenState::Replaced => {
+            Err(ToolError::new("That token has ended since another took its place: there is nothing left to revoke."))
+        }
         TokenState::Expired => Err(ToolError::new("That token has expired: there is nothing left to revoke.")),
     }
 }

@@ -9,7 +9,7 @@ use crate::account::half_session::HalfSession;
 use crate::account::invitation::{Invitation, InvitationEnd};
 use crate::account::password::PasswordHash;
 use crate::account::password_reset::PasswordReset;
-use crate::account::personal_token::{PersonalToken, Reach, TokenName};
+use crate::account::personal_token::{PersonalToken, Reach, Replacement, TokenName};
 use crate::account::recovery_code::RecoveryCodes;
 use crate::account::session::Session;
 use crate::account::sign_in_policy::{Demanded, SignInPolicy};
@@ -80,14 +80,11 @@ fn the_bytes_of_every_record_are_frozen() {
     golden.compare("Invitation", &invitations());
     golden.compare("PasswordReset", &password_resets());
     golden.compare("Session", &[session()]);
-    golden.compare("PersonalToken", &personal_tokens());
     golden.compare("LastUse", &last_uses());
     golden.compare("Client", &clients());
-    golden.compare("Grant", &grants());
     golden.compare("AuthorizationCode", &codes());
     golden.compare("RefreshToken", &refresh_tokens());
     golden.compare("SigningKey", &signing_keys());
-    golden.compare("RevocationEntry", &revocations());
     golden.compare("SealedUpstreamKey", &[SealedUpstreamKey::sample("v4.local.sealed", "https://files.example", NOW)]);
     golden.compare("StoredServer", &StoredServer::samples());
     golden.compare("Event", &events());
@@ -112,6 +109,16 @@ fn the_bytes_of_later_versions_are_frozen_and_those_before_open() {
     let [first, second] = [User { groups: Vec::new(), last_signed_in_at: None, ..member.clone() }, disabled.clone()];
     assert_eq!(opened::<User>("User"), [first, second]);
     golden.compare("User/2", &[member, disabled]);
+
+    let [everywhere, somewhere, replaced] = personal_tokens();
+    assert_eq!(opened::<PersonalToken>("PersonalToken"), [everywhere.clone(), somewhere.clone()]);
+    golden.compare("PersonalToken/2", &[everywhere, somewhere, replaced]);
+    let [asked, ended, narrowed] = grants();
+    assert_eq!(opened::<Grant>("Grant"), [asked.clone(), ended.clone()]);
+    golden.compare("Grant/2", &[asked, ended, narrowed]);
+    let all = revocations();
+    assert_eq!(opened::<RevocationEntry>("RevocationEntry"), all[..3]);
+    golden.compare("RevocationEntry/2", &all);
     assert_eq!(golden.missing, "", "add these lines to golden_records.txt");
 }
 
@@ -220,7 +227,7 @@ fn session() -> Session {
     }
 }
 
-fn personal_tokens() -> [PersonalToken; 2] {
+fn personal_tokens() -> [PersonalToken; 3] {
     let everywhere = PersonalToken {
         id: TOKEN,
         owner: USER,
@@ -231,13 +238,23 @@ fn personal_tokens() -> [PersonalToken; 2] {
         created_at: NOW,
         expires_at: NOW + days(365),
         revoked_at: None,
+        was_found: false,
+        replaced: None,
+        replaces: None,
     };
     let somewhere = PersonalToken {
         reach: Reach::Servers(vec![resource(), ResourceUri::parse("https://mcp.example.com/mcp/files").unwrap()]),
         revoked_at: Some(NOW + days(1)),
         ..everywhere.clone()
     };
-    [everywhere, somewhere]
+    let replaced = PersonalToken {
+        revoked_at: Some(NOW + days(2)),
+        was_found: true,
+        replaced: Some(Replacement { by: TokenId::from_bytes([9; 16]), ends_at: NOW + days(3) }),
+        replaces: Some(TokenId::from_bytes([10; 16])),
+        ..everywhere.clone()
+    };
+    [everywhere, somewhere, replaced]
 }
 
 fn last_uses() -> [LastUse; 3] {
@@ -301,7 +318,7 @@ fn clients() -> [Client; 3] {
     [dynamic, by_admin, document]
 }
 
-fn grants() -> [Grant; 2] {
+fn grants() -> [Grant; 3] {
     let asked = Grant {
         id: GRANT,
         user: USER,
@@ -313,8 +330,10 @@ fn grants() -> [Grant; 2] {
         created_at: NOW,
         last_issued_at: None,
         revoked_at: None,
+        narrowed_at: None,
     };
-    [asked.clone(), asked.issued(NOW + minutes(1)).revoke(NOW + days(1))]
+    let narrowed = Grant { narrowed_at: Some(NOW + days(2)), ..asked.clone() };
+    [asked.clone(), asked.issued(NOW + minutes(1)).revoke(NOW + days(1)), narrowed]
 }
 
 fn codes() -> [AuthorizationCode; 2] {
@@ -357,9 +376,16 @@ fn signing_keys() -> [SigningKey; 4] {
     })
 }
 
-fn revocations() -> [RevocationEntry; 3] {
-    [Revocation::Token(TOKEN), Revocation::Grant(GRANT), Revocation::User { user: USER, issued_before: NOW }]
-        .map(|revocation| RevocationEntry { revocation, revoked_at: NOW, expires_at: NOW + days(366) })
+fn revocations() -> [RevocationEntry; 5] {
+    let from = NOW + days(1);
+    [
+        Revocation::Token(TOKEN),
+        Revocation::Grant(GRANT),
+        Revocation::User { user: USER, issued_before: NOW },
+        Revocation::TokenFrom { token: TOKEN, from },
+        Revocation::GrantUntil { grant: GRANT, issued_before: NOW },
+    ]
+    .map(|revocation| RevocationEntry { revocation, revoked_at: NOW, expires_at: NOW + days(366) })
 }
 
 fn registered_client() -> ClientId {

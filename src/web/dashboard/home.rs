@@ -1,9 +1,7 @@
 //! What does a person see first? The address to paste into a client, and how things stand.
 
 use crate::access::GuardedServer;
-use crate::account::personal_token::TokenState;
 use crate::web::dashboard::Frame;
-use crate::web::dashboard::personal_tokens::SOON;
 use crate::web::dashboard::upstream_key::KeyRow;
 use crate::web::extract::SignedIn;
 use crate::web::notice::Done;
@@ -55,11 +53,10 @@ pub async fn get(State(state): State<WebState>, signed_in: SignedIn, notice: Don
     let (user, person) = (signed_in.user.id, signed_in.user.clone());
     let own = operate(&state, move |app| {
         let factors = app.factors(&person)?;
-        Ok((app.personal_tokens(user)?, app.connections(user)?.len(), app.upstream_key_places(user)?, factors))
+        Ok((app.personal_token_summary(user)?, app.connections(user)?.len(), app.upstream_key_places(user)?, factors))
     });
     let (tokens, connections, keys, factors) = own.await?;
     let now = state.app.now();
-    let live = || tokens.iter().filter(|entry| entry.state == TokenState::Live);
     let servers = state.app.live().servers();
     let key_for = |server: &Arc<GuardedServer>| {
         let place = keys.iter().find(|place| place.server.name == server.name);
@@ -69,8 +66,8 @@ pub async fn get(State(state): State<WebState>, signed_in: SignedIn, notice: Don
     let view = HomeView {
         frame: Frame::new(&state, &signed_in, notice),
         servers: servers.iter().filter(usable).map(|server| ServerCard::of(server, key_for(server))).collect(),
-        personal_tokens: live().count(),
-        expiring_soon: live().filter(|entry| entry.token.ends_within(SOON, now)).count(),
+        personal_tokens: tokens.live,
+        expiring_soon: tokens.expiring_soon,
         connections,
         few_codes: factors.few_codes(),
     };

@@ -13,7 +13,7 @@ use keyward::app::users::By;
 use keyward::app::{App, Parts};
 use keyward::clock::{Clock, ManualClock, Timestamp};
 use keyward::config::{Config, Given, load};
-use keyward::entropy::{Entropy, SeededEntropy};
+use keyward::entropy::{Entropy, OsEntropy, SeededEntropy};
 use keyward::gateway::OpenStreams;
 use keyward::gateway::stdio::{StdioOptions, StdioServers};
 use keyward::id::{InvitationId, TokenId, UserId};
@@ -23,12 +23,13 @@ use keyward::serve::accept::{self, BoundSocket};
 use keyward::serve::peers::Peers;
 use keyward::serve::{self, Routes};
 use keyward::store::tables::{USER_NAMES, USERS};
-use keyward::store::{Store, StoreError};
+use keyward::store::{DataDirectory, Store, StoreError};
 use keyward::wire::client_address::TrustedProxies;
 use keyward::wire::limits::Limits;
 use serde_json::Value;
 use std::io::Write;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::NamedTempFile;
@@ -106,6 +107,24 @@ impl Appliance {
         let (app, children, router) = start(&store, &master, &entropy, &clock, &all);
         let admin = app.seed_admin(ADMIN, PASSWORD).unwrap();
         Self { app, clock, admin, children, router, store, master, entropy, variables: all, file: None }
+    }
+
+    /// One whose data are in a directory, which is made if there is none.
+    pub fn on_disk(directory: &Path) -> Self {
+        let mut appliance = Self::new();
+        let data = DataDirectory::prepare(directory).unwrap().open(None, NOW, &OsEntropy).unwrap();
+        (appliance.store, appliance.master) = (data.store, data.master);
+        appliance.restart();
+        appliance.admin = appliance.app.seed_admin(ADMIN, PASSWORD).unwrap();
+        appliance
+    }
+
+    /// Stops, and starts again from what is on the disk.
+    pub fn restart_from_disk(&mut self, directory: &Path) {
+        self.app.close().unwrap();
+        let data = DataDirectory::prepare(directory).unwrap().open(None, NOW, &OsEntropy).unwrap();
+        (self.store, self.master) = (data.store, data.master);
+        self.restart();
     }
 
     /// One whose configuration file has this text.

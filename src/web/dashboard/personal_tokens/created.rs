@@ -26,10 +26,16 @@ use std::sync::Arc;
 pub struct TokenCreatedView {
     /// Around the page.
     pub frame: Frame,
+    /// Its id.
+    pub id: TokenId,
     /// The name it was given.
     pub name: String,
     /// The token.
     pub token: String,
+    /// The name of the file that it is downloaded as.
+    pub file: String,
+    /// Until when the token that it replaces works, if there is one.
+    pub old_until: Option<OldToken>,
     /// When it stops working.
     pub expires: When,
     /// "All servers" or the titles of the chosen ones.
@@ -42,6 +48,15 @@ pub struct TokenCreatedView {
     pub snippets: Vec<Snippet>,
     /// Title and URL of the other servers it reaches.
     pub other_servers: Vec<(String, String)>,
+}
+
+/// What becomes of the token whose place a new one takes.
+#[derive(Debug, Clone)]
+pub enum OldToken {
+    /// It has ended.
+    Ended,
+    /// It works until then.
+    Until(When),
 }
 
 /// The answer when the browser posts the same creation again: the token is not shown a second time.
@@ -59,7 +74,13 @@ pub struct TokenAlreadyShownView {
 }
 
 /// Shows the token.
-pub(super) fn created(state: &WebState, signed_in: &SignedIn, token: &PersonalToken, secret: &SignedToken) -> Response {
+pub(super) fn created(
+    state: &WebState,
+    signed_in: &SignedIn,
+    token: &PersonalToken,
+    secret: &SignedToken,
+    old_until: Option<OldToken>,
+) -> Response {
     let servers = state.app.live().servers();
     let reached: Vec<Arc<GuardedServer>> = match &token.reach {
         Reach::AllServers => {
@@ -72,7 +93,10 @@ pub(super) fn created(state: &WebState, signed_in: &SignedIn, token: &PersonalTo
         first.map(|server| snippets::with_token(server.name.as_str(), server.resource.as_str(), secret.expose()));
     let view = TokenCreatedView {
         frame: Frame::new(state, signed_in, Done(None)),
+        id: token.id,
         name: token.name.to_string(),
+        file: file_name(token.name.as_str()),
+        old_until,
         token: secret.expose().to_owned(),
         expires: When::new(token.expires_at, state.app.now()),
         reach: reach_in_words(&token.reach, &servers),
@@ -82,6 +106,13 @@ pub(super) fn created(state: &WebState, signed_in: &SignedIn, token: &PersonalTo
         other_servers: others.iter().map(|server| (server.title.clone(), server.resource.to_string())).collect(),
     };
     Page::new(view).into_response()
+}
+
+/// "keyward-claude-code-on-laptop.txt".
+fn file_name(name: &str) -> String {
+    let words = name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    let words: Vec<_> = words.map(str::to_ascii_lowercase).collect();
+    if words.is_empty() { "keyward-token.txt".to_owned() } else { format!("keyward-{}.txt", words.join("-")) }
 }
 
 /// Says that it was shown.
@@ -102,7 +133,10 @@ impl TokenCreatedView {
             format!("eyJ0eXAiOiJwYXQrand0IiwiYWxnIjoiRWREU0EiLCJraWQiOiJr{}.{}", "ZXlf".repeat(90), "c2ln".repeat(22));
         Self {
             frame: Frame::sample(),
+            id: TokenId::from_bytes([0x5a; 16]),
             name: "Claude Code on the laptop".to_owned(),
+            file: file_name("Claude Code on the laptop"),
+            old_until: None,
             snippets: snippets::with_token("keyward", "https://mcp.example.org/mcp", &token),
             token,
             expires: When::sample(86_400 * 365),
@@ -115,6 +149,13 @@ impl TokenCreatedView {
 }
 
 #[cfg(test)]
+impl TokenCreatedView {
+    pub(crate) fn sample_rotated() -> Self {
+        Self { old_until: Some(OldToken::Until(When::sample(3_600))), ..Self::sample() }
+    }
+}
+
+#[cfg(test)]
 impl TokenAlreadyShownView {
     pub(crate) fn sample() -> Self {
         Self {
@@ -122,6 +163,23 @@ impl TokenAlreadyShownView {
             id: TokenId::from_bytes([0x5a; 16]),
             name: "Claude Code on the laptop".to_owned(),
             created: When::sample(-40),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_called_as_the_token_is_and_by_no_path() {
+        for (name, file) in [
+            ("Claude Code on laptop", "keyward-claude-code-on-laptop.txt"),
+            ("../../etc/passwd", "keyward-etc-passwd.txt"),
+            ("Büro", "keyward-b-ro.txt"),
+            ("中文", "keyward-token.txt"),
+        ] {
+            assert_eq!(file_name(name), file);
         }
     }
 }

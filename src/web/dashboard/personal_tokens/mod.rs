@@ -1,10 +1,13 @@
-//! How does a person keep personal tokens? Lists them, makes one, sees it once, renames it, revokes it.
+//! How does a person keep personal tokens? Lists them, makes one, sees it once, renames, replaces and revokes it.
 
 pub mod list;
 pub mod expiry;
 pub mod created;
+pub mod prefill;
 pub mod new;
+pub mod show;
 pub mod rename;
+pub mod rotate;
 pub mod revoke;
 
 pub use created::{TokenAlreadyShownView, TokenCreatedView};
@@ -12,7 +15,9 @@ pub use expiry::ExpiryChoice;
 pub use list::TokenListView;
 pub use new::{ServerChoice, TokenFormView};
 pub use rename::TokenRenameView;
-pub use revoke::TokenRevokeView;
+pub use revoke::{TokenRevokeView, TokensRevokeAllView};
+pub use rotate::TokenRotateView;
+pub use show::TokenView;
 
 use crate::access::ServerDirectory;
 use crate::account::personal_token::{self, PersonalToken, PersonalTokenEntry, Reach};
@@ -25,7 +30,7 @@ use crate::web::when::When;
 use std::time::Duration;
 
 /// A token that ends within this time, and of whose life less than a quarter is left, expires soon.
-pub(super) const SOON: Duration = days(14);
+const SOON: Duration = days(14);
 
 /// One personal token.
 #[derive(Debug, Clone)]
@@ -48,6 +53,10 @@ pub struct TokenRow {
     pub requests: Option<Chart>,
     /// Whether it works.
     pub state: TokenState,
+    /// The token that has taken its place.
+    pub replaced_by: Option<TokenId>,
+    /// The token whose place it has taken.
+    pub replaces: Option<TokenId>,
 }
 
 /// Whether a personal token works now.
@@ -63,6 +72,12 @@ pub enum TokenState {
     Expired,
     /// It was revoked then.
     Revoked(When),
+    /// Whoever found it ended it then.
+    Found(When),
+    /// Another has taken its place; it works until then.
+    Leaving(When),
+    /// Another has taken its place.
+    Replaced,
 }
 
 impl TokenRow {
@@ -74,7 +89,13 @@ impl TokenRow {
 
     /// Whether it may still be revoked.
     pub fn works(&self) -> bool {
-        !matches!(self.state, TokenState::Expired | TokenState::Revoked(_))
+        use TokenState::{Expired, Found, Replaced, Revoked};
+        !matches!(self.state, Expired | Revoked(_) | Found(_) | Replaced)
+    }
+
+    /// Whether another may still take its place.
+    pub fn is_replaceable(&self) -> bool {
+        self.works() && self.replaced_by.is_none()
     }
 }
 
@@ -90,6 +111,8 @@ impl TokenRow {
             last_used: entry.last_use.map(|last_use| LastUsed::new(last_use, now)),
             requests: None,
             state: TokenState::of(&token, now),
+            replaced_by: token.replaced.map(|replaced| replaced.by),
+            replaces: token.replaces,
             name: token.name.to_string(),
         }
     }
@@ -99,7 +122,12 @@ impl TokenState {
     fn of(token: &PersonalToken, now: Timestamp) -> Self {
         match token.state(now) {
             personal_token::TokenState::Revoked => {
-                Self::Revoked(When::new(token.revoked_at.unwrap_or(token.expires_at), now))
+                let at = When::new(token.revoked_at.unwrap_or(token.expires_at), now);
+                if token.was_found { Self::Found(at) } else { Self::Revoked(at) }
+            }
+            personal_token::TokenState::Replaced => Self::Replaced,
+            personal_token::TokenState::Live if token.replaced.is_some() => {
+                Self::Leaving(When::new(token.ends_at(), now))
             }
             personal_token::TokenState::Expired => Self::Expired,
             personal_token::TokenState::Live if token.ends_within(days(3), now) => Self::ExpiresVerySoon,
@@ -132,6 +160,8 @@ impl TokenRow {
             last_used: Some(LastUsed::sample()),
             requests: Some(Chart::sample("request", "requests")),
             state,
+            replaced_by: None,
+            replaces: None,
         }
     }
 }

@@ -5,8 +5,9 @@
 
 use super::created::{already_shown, created};
 use super::expiry::{BY_DATE, ExpiryChoice, ExpiryRange, is_day};
-use crate::access::GuardedServer;
-use crate::account::personal_token::{MAX_TOKEN_NAME, TokenName};
+use super::prefill::NewTokenQuery;
+use crate::access::{GuardedServer, ServerDirectory};
+use crate::account::personal_token::TokenName;
 use crate::app::error::OperationError;
 use crate::app::personal_tokens::{Made, NewPersonalToken};
 use crate::id::TokenId;
@@ -69,6 +70,8 @@ pub struct TokenFormView {
     pub scope_problem: Option<String>,
     /// What is wrong with none of the fields: "You have 100 tokens, the most that one user may have. …"
     pub problem: Option<String>,
+    /// If a link has filled it in: what the link said and cannot be chosen, as sentences.
+    pub by_link: Option<Vec<String>>,
 }
 
 /// One server that a token may reach.
@@ -84,42 +87,31 @@ pub struct ServerChoice {
     pub chosen: bool,
 }
 
-/// What an address may fill in: `?name=&expiry=&server=&scope=`.
-#[derive(Deserialize)]
-pub struct NewTokenQuery {
-    #[serde(default)]
-    name: String,
-    #[serde(default)]
-    expiry: String,
-    #[serde(default)]
-    server: Vec<String>,
-    #[serde(default)]
-    scope: Vec<String>,
-}
-
 /// The form.
 pub async fn get(
     State(state): State<WebState>,
     signed_in: SignedIn,
     PageQuery(query): PageQuery<NewTokenQuery>,
 ) -> Response {
-    let by_date = is_day(&query.expiry);
+    let (now, range) = (state.app.now(), expiry_range(&state));
+    let filled = query.read(&usable(&state.app.live().servers(), &signed_in), range, now);
     let form = TokenForm {
-        creation: TokenId::generate(state.app.now(), state.app.entropy()),
-        name: query.name.chars().take(MAX_TOKEN_NAME).collect(),
-        expiry_date: if by_date { query.expiry.clone() } else { String::new() },
-        expiry: if by_date { BY_DATE.to_owned() } else { query.expiry },
-        reach: if query.server.is_empty() { Choice::All } else { Choice::Chosen },
-        server: query.server,
-        extent: match query.scope.as_slice() {
-            [] => Extent::All,
-            [only] if only == scope::MCP => Extent::All,
-            [only] if only == scope::MCP_READ => Extent::Read,
-            _ => Extent::Chosen,
-        },
-        scope: query.scope,
+        creation: TokenId::generate(now, state.app.entropy()),
+        name: filled.name,
+        expiry: filled.expiry,
+        expiry_date: filled.expiry_date,
+        reach: if filled.servers.is_none() { Choice::All } else { Choice::Chosen },
+        server: filled.servers.unwrap_or_default(),
+        extent: filled.extent,
+        scope: filled.scopes,
     };
-    Page::new(form.view(&state, &signed_in, Problems::default())).into_response()
+    let view = form.view(&state, &signed_in, Problems::default());
+    Page::new(TokenFormView { by_link: filled.is_by_link.then_some(filled.left_out), ..view }).into_response()
+}
+
+/// The servers that may be chosen.
+fn usable<'a>(servers: &'a ServerDirectory, signed_in: &SignedIn) -> Vec<&'a Arc<GuardedServer>> {
+    servers.iter().filter(|server| server.rule.admits(signed_in.user.person())).collect()
 }
 
 /// What the form sends.
@@ -155,7 +147,7 @@ pub async fn post(
     let owner = signed_in.user.id;
     let problems = match form.read(&state) {
         Ok(new) => match attempt(&state, move |app| app.create_personal_token(owner, &new)).await? {
-            Ok(Made::Now(token, secret)) => return Ok(created(&state, &signed_in, &token, &secret)),
+            Ok(Made::Now(token, secret)) => return Ok(created(&state, &signed_in, &token, &secret, None)),
             Ok(Made::Before(token)) => return Ok(already_shown(&state, &signed_in, &token)),
             Err(OperationError::NameTaken(why)) => Problems { name: Some(why), ..Problems::default() },
             Err(OperationError::Invalid(why)) => Problems { other: Some(why), ..Problems::default() },
@@ -203,7 +195,7 @@ impl TokenForm {
 
     fn view(self, state: &WebState, signed_in: &SignedIn, problems: Problems) -> TokenFormView {
         let (range, servers) = (expiry_range(state), state.app.live().servers());
-        let servers: Vec<_> = servers.iter().filter(|server| server.rule.admits(signed_in.user.person())).collect();
+        let servers = usable(&servers, signed_in);
         let scopes = scope_rows(&servers, &self.scope);
         TokenFormView {
             frame: Frame::new(state, signed_in, Done(None)),
@@ -223,6 +215,7 @@ impl TokenForm {
             scopes,
             scope_problem: problems.scope,
             problem: problems.other,
+            by_link: None,
         }
     }
 }
@@ -297,6 +290,16 @@ impl TokenFormView {
             has_own: false,
             scope_problem: None,
             problem: None,
+            by_link: None,
+        }
+    }
+
+    pub(crate) fn sample_by_link() -> Self {
+        Self {
+            by_link: Some(vec!["“<script>alert(1)</script>” is no server that you may use.".to_owned()]),
+            all_servers: false,
+            name: "Claude Code on the laptop".to_owned(),
+            ..Self::sample()
         }
     }
 

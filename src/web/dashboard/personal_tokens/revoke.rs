@@ -1,4 +1,4 @@
-//! `/dashboard/api-keys/{id}/revoke`: the end of a token, after a question.
+//! `/dashboard/api-keys/{id}/revoke` and `/dashboard/api-keys/revoke-all`: the end of a token, or of all, after a question.
 
 use super::TokenRow;
 use crate::id::TokenId;
@@ -24,6 +24,16 @@ pub struct TokenRevokeView {
     pub token: TokenRow,
 }
 
+/// `GET /dashboard/api-keys/revoke-all`. Posts `form_token` to the same path.
+#[derive(Debug, Template)]
+#[template(path = "dashboard/personal_tokens/revoke_all.html")]
+pub struct TokensRevokeAllView {
+    /// Around the page.
+    pub frame: Frame,
+    /// How many work.
+    pub count: usize,
+}
+
 /// The question.
 pub async fn get(
     State(state): State<WebState>,
@@ -47,6 +57,35 @@ pub async fn post(
     let user = signed_in.user.id;
     operate(&state, move |app| app.revoke_personal_token(user, id)).await?;
     Ok(see_other(&Notice::TokenRevoked.at(paths::PERSONAL_TOKENS)))
+}
+
+/// The question about all.
+pub async fn get_all(State(state): State<WebState>, signed_in: SignedIn) -> Result<Response, Response> {
+    let user = signed_in.user.id;
+    let count = operate(&state, move |app| app.personal_token_summary(user)).await?.live;
+    if count == 0 {
+        return Ok(see_other(paths::PERSONAL_TOKENS));
+    }
+    let view = TokensRevokeAllView { frame: Frame::new(&state, &signed_in, Done(None)), count };
+    Ok(Page::new(view).into_response())
+}
+
+/// Revokes all.
+pub async fn post_all(
+    State(state): State<WebState>,
+    signed_in: SignedIn,
+    CsrfForm(_): CsrfForm<Confirmed>,
+) -> Result<Response, Response> {
+    let user = signed_in.user.id;
+    operate(&state, move |app| app.revoke_all_personal_tokens(user)).await?;
+    Ok(see_other(&Notice::TokensRevoked.at(paths::PERSONAL_TOKENS)))
+}
+
+#[cfg(test)]
+impl TokensRevokeAllView {
+    pub(crate) fn sample() -> Self {
+        Self { frame: Frame::sample(), count: 7 }
+    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,6 @@
 
 use super::{GroupChoice, RoleChoice, UserRow};
 use crate::account::group::{GroupName, MAX_GROUPS_OF_USER};
-use crate::account::personal_token::TokenState;
 use crate::app::App;
 use crate::app::error::OperationError;
 use crate::app::users::By;
@@ -40,7 +39,7 @@ pub struct UserView {
     pub second_factor: Option<String>,
     /// In how many browsers they are signed in.
     pub sessions: usize,
-    /// Their tokens that work, the newest first.
+    /// Their tokens that work, the one that ends first before the others.
     pub tokens: Vec<TokenRow>,
     /// Their connected apps, the newest first.
     pub connections: Vec<ConnectionRow>,
@@ -102,7 +101,7 @@ impl UserView {
     fn read(app: &App, id: UserId, frame: Frame, is_self: bool) -> Result<Self, OperationError> {
         let (now, servers) = (app.now(), app.live().servers());
         let entry = app.user_entry(id)?;
-        let tokens = app.personal_tokens(id)?.into_iter().filter(|entry| entry.state == TokenState::Live);
+        let tokens = app.live_personal_tokens(id)?.into_iter();
         let connections = app.connections(id)?.into_iter();
         Ok(Self {
             groups: GroupChoice::all(app.group_names()?, &entry.user.groups),

@@ -1,24 +1,36 @@
-//! Personal tokens: made, listed, renamed and revoked by their owner.
+//! Personal tokens: made, listed, renamed, replaced and revoked by their owner.
+//!
+//! | File | Question |
+//! | --- | --- |
+//! | `listed` | Which tokens does a page of the list show, and at what cost? |
+//! | `rotated` | How does a new token take the place of another? |
+//! | `rows` | Which rows does a token have, and how do they agree? |
 //!
 //! The token itself is returned once and never kept. A name belongs to one live token of its owner; ended tokens keep
 //! theirs for the list only. Nothing here takes a bearer token as its authority: a token can never make a token.
+
+mod listed;
+mod rotated;
+mod rows;
+
+pub use listed::{TokenFilter, TokenPage, TokenPlace, TokenSort, TokenSummary};
+pub use rotated::{Overlap, RotatedInto, Rotation};
+pub(super) use rows::{forget_token, live_tokens};
 
 use crate::access::{GuardedServer, ServerName};
 use crate::account::personal_token::{MAX_REACH, PersonalToken, PersonalTokenEntry, Reach, TokenName, TokenState};
 use crate::account::user::Person;
 use crate::app::App;
 use crate::app::error::OperationError;
-use crate::app::events::Pen;
-use crate::app::revoke::record;
+use crate::app::personal_tokens::rows::{claim_name, end_token, owned, put_token, told};
 use crate::clock::{Timestamp, minutes};
-use crate::event::{Event, EventKind};
+use crate::event::EventKind;
 use crate::id::{TokenId, UserId};
 use crate::oauth::resource::ResourceUri;
 use crate::oauth::scope::{self, ScopeSet};
-use crate::store::tables::{PERSONAL_TOKEN_NAMES, PERSONAL_TOKENS, PERSONAL_TOKENS_BY_OWNER, TOKEN_USES, USERS};
-use crate::store::{Reads, Scan, WriteTx};
+use crate::store::tables::{PERSONAL_TOKENS, PERSONAL_TOKENS_BY_OWNER, TOKEN_USES, USERS};
+use crate::store::{Reads, Scan};
 use crate::token::Audience;
-use crate::token::RevocationEntry;
 use crate::token::{PersonalGrant, SignedToken};
 use std::sync::Arc;
 
@@ -90,6 +102,9 @@ impl App {
             created_at: claims.issued_at,
             expires_at: claims.expires_at,
             revoked_at: None,
+            was_found: false,
+            replaced: None,
+            replaces: None,
         };
         let row = token.clone();
         let (per_user, pen) = (policy.per_user, self.pen());
@@ -101,12 +116,10 @@ impl App {
             tx.get(USERS, &owner)?.filter(|user| !user.is_disabled()).ok_or(OperationError::NotFound("user"))?;
             let live = live_tokens(tx, owner, now)?;
             if live >= per_user {
-                let text = format!("You have {live} tokens, which is the most. Revoke one that you no longer need.");
-                return Err(OperationError::invalid(text));
+                return Err(OperationError::invalid(too_many(live)));
             }
             claim_name(tx, &row, now)?;
-            tx.insert_new(PERSONAL_TOKENS, &row.id, &row)?;
-            tx.put(PERSONAL_TOKENS_BY_OWNER, &(owner, row.id), &())?;
+            put_token(tx, &row)?;
             pen.write(tx, told(EventKind::TokenMade, &row))?;
             Ok(true)
         })?;
@@ -153,9 +166,9 @@ impl App {
             let renamed = PersonalToken { name, ..token.clone() };
             if renamed.name.canonical() != token.name.canonical() {
                 claim_name(tx, &renamed, now)?;
-                release_name(tx, &token)?;
+                rows::release_name(tx, &token)?;
             }
-            tx.put(PERSONAL_TOKENS, &id, &renamed)?;
+            put_token(tx, &renamed)?;
             let event = told(EventKind::TokenRenamed, &token).note(renamed.name.as_str());
             pen.write(tx, event).map_err(OperationError::from)
         })?;
@@ -168,7 +181,7 @@ impl App {
         let (now, pen) = (self.now(), self.pen());
         let (token, published) = self.store.write(move |tx| {
             let token = owned(tx, owner, id)?;
-            end_token(tx, token, now, &pen)
+            end_token(tx, token, now, &pen, EventKind::TokenRevoked)
         })?;
         if let Some(entry) = published {
             self.live.revoked().publish(&entry);
@@ -178,13 +191,13 @@ impl App {
     }
 
     /// Revokes all of the owner's tokens; returns how many were live.
-    pub(super) fn revoke_all_personal_tokens(&self, owner: UserId) -> Result<usize, OperationError> {
+    pub fn revoke_all_personal_tokens(&self, owner: UserId) -> Result<usize, OperationError> {
         let (now, pen) = (self.now(), self.pen());
         let entries = self.store.write(move |tx| {
             let mut entries = Vec::new();
-            for (_, id) in tx.keys(PERSONAL_TOKENS_BY_OWNER, Scan::prefix(&owner))? {
+            for id in rows::live_ids(tx, owner, now)? {
                 if let Some(token) = tx.get(PERSONAL_TOKENS, &id)? {
-                    entries.extend(end_token(tx, token, now, &pen)?.1);
+                    entries.extend(end_token(tx, token, now, &pen, EventKind::TokenRevoked)?.1);
                 }
             }
             Ok::<_, OperationError>(entries)
@@ -235,11 +248,6 @@ impl App {
     }
 }
 
-/// A line about a token.
-fn told(kind: EventKind, token: &PersonalToken) -> Event {
-    Event::of(kind).about(token.owner).token(token.id, token.name.as_str())
-}
-
 fn check_scopes(scopes: &ScopeSet, servers: &[Arc<GuardedServer>]) -> Result<(), OperationError> {
     if scopes.is_empty() {
         return Err(OperationError::invalid("Choose what the token may do."));
@@ -254,54 +262,6 @@ fn check_scopes(scopes: &ScopeSet, servers: &[Arc<GuardedServer>]) -> Result<(),
     }
 }
 
-fn owned(tx: &WriteTx, owner: UserId, id: TokenId) -> Result<PersonalToken, OperationError> {
-    let token = tx.get(PERSONAL_TOKENS, &id)?.filter(|token| token.owner == owner);
-    token.ok_or(OperationError::NotFound("token"))
-}
-
-/// Ends a token in the store; nothing to publish if it had ended before.
-fn end_token(
-    tx: &mut WriteTx,
-    token: PersonalToken,
-    now: Timestamp,
-    pen: &Pen,
-) -> Result<(PersonalToken, Option<RevocationEntry>), OperationError> {
-    if token.state(now) != TokenState::Live {
-        return Ok((token, None));
-    }
-    let revoked = PersonalToken { revoked_at: Some(now), ..token };
-    release_name(tx, &revoked)?;
-    tx.put(PERSONAL_TOKENS, &revoked.id, &revoked)?;
-    pen.write(tx, told(EventKind::TokenRevoked, &revoked))?;
-    let entry = record(tx, RevocationEntry::token(revoked.id, revoked.expires_at, now))?;
-    Ok((revoked, Some(entry)))
-}
-
-fn live_tokens(tx: &WriteTx, owner: UserId, now: Timestamp) -> Result<usize, OperationError> {
-    let mut live = 0;
-    for (_, id) in tx.keys(PERSONAL_TOKENS_BY_OWNER, Scan::prefix(&owner))? {
-        live += usize::from(tx.get(PERSONAL_TOKENS, &id)?.is_some_and(|token| token.state(now) == TokenState::Live));
-    }
-    Ok(live)
-}
-
-/// Takes the token's name for it, unless another live token of its owner has it.
-fn claim_name(tx: &mut WriteTx, token: &PersonalToken, now: Timestamp) -> Result<(), OperationError> {
-    let key = (token.owner, token.name.canonical());
-    if let Some(holder) = tx.get(PERSONAL_TOKEN_NAMES, &key)?
-        && holder != token.id
-        && tx.get(PERSONAL_TOKENS, &holder)?.is_some_and(|holder| holder.state(now) == TokenState::Live)
-    {
-        let text = format!("You already have a token called “{}”. Choose another name.", token.name);
-        return Err(OperationError::NameTaken(text));
-    }
-    Ok(tx.put(PERSONAL_TOKEN_NAMES, &key, &token.id)?)
-}
-
-pub(super) fn release_name(tx: &mut WriteTx, token: &PersonalToken) -> Result<(), OperationError> {
-    let key = (token.owner, token.name.canonical());
-    if tx.get(PERSONAL_TOKEN_NAMES, &key)? == Some(token.id) {
-        tx.remove(PERSONAL_TOKEN_NAMES, &key)?;
-    }
-    Ok(())
+fn too_many(live: usize) -> String {
+    format!("You have {live} tokens, which is the most. Revoke one that you no longer need.")
 }
