@@ -40,8 +40,8 @@ impl fmt::Display for Step {
             Self::Streams => "streams",
             Self::Authorization => "token",
             Self::Challenge => "first request",
-            Self::Resource => "server's document",
-            Self::AuthorizationServer => "sign-in's document",
+            Self::Resource => "server’s document",
+            Self::AuthorizationServer => "sign-in’s document",
             Self::Registration => "registration",
             Self::SignIn => "login page",
             Self::Call => "call",
@@ -112,6 +112,11 @@ impl Walk {
         };
         self.findings.push(Finding { step, result });
         given
+    }
+
+    /// Whether there was no trouble at all, not even a small one.
+    pub fn is_smooth(&self) -> bool {
+        self.findings.iter().all(|finding| finding.result.is_ok())
     }
 
     /// Whether the client gets in.

@@ -232,6 +232,15 @@ const inside = {
     await follow("", "Signing keys")(page);
     await page.getByRole("link", { name: /^Condemn/ }).first().click();
   },
+  check: follow("", "Check"),
+  "check-walked": async (page) => {
+    await follow("", "Check")(page);
+    await page.getByLabel("Personal token, for a call").fill(appliance.personalToken);
+    await page.getByRole("button", { name: "Check", exact: true }).click();
+    await page.getByRole("heading", { name: "Cursor" }).waitFor();
+    for (const steps of await page.locator("summary").all()) await steps.click();
+    await page.getByText("it works: 4 tools").first().waitFor();
+  },
   consent: async (page) => {
     const application = await newApplication(appliance.mcpUrl, { name: "Picture of a client" });
     await page.goto(await application.asks());
