@@ -33,6 +33,8 @@ pub enum Purpose {
     ServerSecret,
     /// A secret that was entered in a form which is shown again.
     EnteredSecret,
+    /// A form that waits until its sender has proved again who is there.
+    KeptForm,
     /// A place in a long list.
     Cursor,
     /// The cookie that names a sign-in whose second factor is still missing.
@@ -55,6 +57,7 @@ impl Purpose {
             Self::UpstreamKey => "keyward/upstream-key/1",
             Self::ServerSecret => "keyward/server-secret/1",
             Self::EnteredSecret => "keyward/entered-secret/1",
+            Self::KeptForm => "keyward/kept-form/1",
             Self::Cursor => "keyward/cursor/1",
             Self::HalfSessionCookie => "keyward/half-session/1",
             Self::FactorSecret => "keyward/factor-secret/1",

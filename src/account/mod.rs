@@ -1,5 +1,6 @@
 //! People: users, passwords, second factors, sessions, personal tokens and what slows guessing.
 
+pub mod device;
 pub mod factor;
 pub mod group;
 pub mod half_session;

@@ -2,12 +2,14 @@
 //!
 //! A session is a row; the browser holds only a sealed cookie that names it. It ends by signing out, after
 //! [`SessionPolicy::idle`] without a visit, after [`SessionPolicy::longest`], when its user is disabled or sets a new
-//! password elsewhere. Every rise of privilege makes a new session id (the old row goes in the same transaction).
+//! password elsewhere. Every rise of privilege makes a new session id (the old row goes in the same transaction). What
+//! hands out power is done only within [`SessionPolicy::proof_lasts`] of a proof of who is there.
 
 use crate::account::user::User;
 use crate::clock::{Timestamp, days, minutes};
 use crate::id::{SessionId, UserId};
 use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// How long sessions last.
@@ -17,13 +19,13 @@ pub struct SessionPolicy {
     pub idle: Duration,
     /// From signing in; 90 days by default.
     pub longest: Duration,
-    /// The last visit is written at most this often; 5 minutes.
-    pub touch_every: Duration,
+    /// After a proof of who is there, what needs one is done without asking for another; 10 minutes.
+    pub proof_lasts: Duration,
 }
 
 impl Default for SessionPolicy {
     fn default() -> Self {
-        Self { idle: days(14), longest: days(90), touch_every: minutes(5) }
+        Self { idle: days(14), longest: days(90), proof_lasts: minutes(10) }
     }
 }
 
@@ -34,10 +36,16 @@ pub struct Session {
     pub id: SessionId,
     /// Who is signed in.
     pub user: UserId,
-    /// When they gave their password.
+    /// When they signed in.
     pub signed_in_at: Timestamp,
-    /// Last visit, to within [`SessionPolicy::touch_every`].
+    /// When they proved last who they are: at sign-in, or when they were asked again.
+    pub proved_at: Timestamp,
+    /// What the session was called before they were asked again; the forms of then are taken still.
+    pub renewed_from: Option<SessionId>,
+    /// Last visit. The store's may be some seconds older than the one in memory.
     pub seen_at: Timestamp,
+    /// Address of the browser at the last visit.
+    pub seen_from: String,
     /// Address of the browser at sign-in.
     pub address: String,
     /// The browser's `User-Agent` at sign-in, shortened.
@@ -58,9 +66,24 @@ impl Session {
         (self.seen_at + policy.idle).min(self.signed_in_at + policy.longest)
     }
 
-    /// The last visit should be written again.
-    pub fn wants_touch(&self, now: Timestamp, policy: &SessionPolicy) -> bool {
-        now.since(self.seen_at) >= policy.touch_every
+    /// Whether who is there was proved a short while ago. A proof that lies ahead was made by a clock that has been set
+    /// back: it says nothing.
+    pub fn is_recently_proved(&self, now: Timestamp, policy: &SessionPolicy) -> bool {
+        self.proved_at <= now + minutes(1) && now.since(self.proved_at) < policy.proof_lasts
+    }
+
+    /// The session as it goes on under a new name after a proof at `now`.
+    #[must_use]
+    pub fn proved_again(self, id: SessionId, now: Timestamp) -> Self {
+        Self { id, proved_at: now, renewed_from: Some(self.id), ..self }
+    }
+
+    /// Notes a visit, unless a later one is known.
+    pub fn see(&mut self, at: Timestamp, from: Option<IpAddr>) {
+        if at >= self.seen_at {
+            self.seen_at = at;
+            self.seen_from = from.map(|address| address.to_string()).unwrap_or_default();
+        }
     }
 }
 
@@ -72,6 +95,20 @@ mod tests {
 
     fn at(seconds: u64) -> Timestamp {
         Timestamp::from_unix_seconds(1_790_000_000 + seconds)
+    }
+
+    fn session() -> Session {
+        Session {
+            id: SessionId::from_bytes([2; 16]),
+            user: UserId::from_bytes([1; 16]),
+            signed_in_at: at(10),
+            proved_at: at(10),
+            renewed_from: None,
+            seen_at: at(10),
+            seen_from: String::new(),
+            address: String::new(),
+            user_agent: String::new(),
+        }
     }
 
     #[test]
@@ -88,14 +125,7 @@ mod tests {
             groups: Vec::new(),
             last_signed_in_at: None,
         };
-        let mut session = Session {
-            id: SessionId::from_bytes([2; 16]),
-            user: user.id,
-            signed_in_at: at(10),
-            seen_at: at(10),
-            address: String::new(),
-            user_agent: String::new(),
-        };
+        let mut session = session();
         assert!(session.is_good_for(&user, at(10), &policy));
         assert!(!session.is_good_for(&user, at(10) + policy.idle, &policy));
         session.seen_at = at(10) + policy.longest;
@@ -107,5 +137,26 @@ mod tests {
         user.password_set_at = at(0);
         user.disabled_at = Some(at(11));
         assert!(!session.is_good_for(&user, at(12), &policy));
+    }
+
+    #[test]
+    fn a_proof_lasts_for_ten_minutes_by_a_clock_that_goes_forward() {
+        let (policy, session) = (SessionPolicy::default(), session());
+        assert!(session.is_recently_proved(at(10), &policy));
+        assert!(session.is_recently_proved(at(609), &policy));
+        assert!(!session.is_recently_proved(at(610), &policy));
+        assert!(!session.is_recently_proved(Timestamp::from_unix_seconds(1_789_000_000), &policy));
+
+        let renewed = session.clone().proved_again(SessionId::from_bytes([3; 16]), at(700));
+        assert!(renewed.is_recently_proved(at(1_299), &policy));
+        assert_eq!((renewed.renewed_from, renewed.signed_in_at), (Some(session.id), session.signed_in_at));
+    }
+
+    #[test]
+    fn the_latest_visit_counts() {
+        let mut session = session();
+        session.see(at(20), Some([10, 0, 0, 7].into()));
+        session.see(at(15), None);
+        assert_eq!((session.seen_at, session.seen_from.as_str()), (at(20), "10.0.0.7"));
     }
 }

@@ -1,4 +1,4 @@
-//! Who is at this browser? Signing in and out, sessions, and changing the password.
+//! Who is at this browser? Signing in and out, and changing the password.
 //!
 //! A wrong name and a wrong password look the same and take the same time. Every attempt is counted before the password
 //! is looked at, by account and by network; a browser that has signed in to the account before is counted apart, so that
@@ -14,6 +14,7 @@ use crate::account::user::{User, Username};
 use crate::app::error::OperationError;
 use crate::app::password_resets::remove_password_reset_of;
 use crate::app::second_factor::{Standing, add_half_session, has_factor, remove_half_sessions_of};
+use crate::app::usage::CallerRef;
 use crate::app::{App, Caller};
 use crate::clock::Timestamp;
 use crate::entropy::Entropy;
@@ -106,34 +107,28 @@ impl App {
         })
     }
 
-    /// What the session with this id is good for, if it is; notes the visit now and then.
-    pub fn session(&self, id: SessionId) -> Result<Option<Standing>, OperationError> {
+    /// What the session with this id is good for, if it is. The visit is noted in memory and written with the next last uses:
+    /// [`App::flush_usage`].
+    pub fn session(&self, id: SessionId, visitor: CallerRef<'_>) -> Result<Option<Standing>, OperationError> {
         let (now, policy) = (self.now(), self.options.sessions);
         let found = self.store.read(|tx| {
-            let Some(session) = tx.get(SESSIONS, &id)? else { return Ok(None) };
+            let Some(session) = tx.get(SESSIONS, &id)?.map(|session| self.with_latest_visit(session)) else {
+                return Ok(None);
+            };
             let user = tx.get(USERS, &session.user)?.filter(|user| session.is_good_for(user, now, &policy));
             Ok::<_, OperationError>(user.map(|user| Standing::of(tx, session, user)).transpose()?)
         })?;
-        if found.as_ref().is_some_and(|found| found.session().wants_touch(now, &policy)) {
-            self.store.write(move |tx| {
-                tx.change(SESSIONS, &id, |session: &mut Session| session.seen_at = now)?;
-                Ok::<_, OperationError>(())
-            })?;
+        if found.is_some() {
+            self.live.usage().sessions.record(id, now, visitor);
         }
         Ok(found)
     }
 
-    /// How many browsers the user is signed in with.
-    pub fn session_count(&self, user: &User) -> Result<usize, OperationError> {
-        let (now, policy) = (self.now(), self.options.sessions);
-        self.store.read(|tx| {
-            let mut count = 0;
-            for (_, id) in tx.keys(SESSIONS_BY_USER, Scan::prefix(&user.id))? {
-                count +=
-                    usize::from(tx.get(SESSIONS, &id)?.is_some_and(|session| session.is_good_for(user, now, &policy)));
-            }
-            Ok(count)
-        })
+    pub(super) fn with_latest_visit(&self, mut session: Session) -> Session {
+        if let Some(latest) = self.live.usage().sessions.latest(session.id) {
+            session.see(latest.at, latest.address);
+        }
+        session
     }
 
     /// Sets a new password: all other sessions end, and this browser gets a new one, which is returned.
@@ -179,26 +174,6 @@ impl App {
         })?;
         tracing::info!(user = %user, "password changed");
         Ok(id)
-    }
-
-    /// Ends all sessions of a user except `keep`.
-    pub fn sign_out_others(&self, user: UserId, keep: SessionId) -> Result<usize, OperationError> {
-        let pen = self.pen();
-        self.store.write(move |tx| {
-            remove_half_sessions_of(tx, user)?;
-            let mut ended = 0;
-            for (_, id) in tx.keys(SESSIONS_BY_USER, Scan::prefix(&user))? {
-                if id != keep {
-                    remove_session(tx, id)?;
-                    ended += 1;
-                }
-            }
-            if ended > 0 {
-                let times = u32::try_from(ended).unwrap_or(u32::MAX);
-                pen.write(tx, Event::of(EventKind::SessionsEnded).by(user).about(user).times(times))?;
-            }
-            Ok(ended)
-        })
     }
 
     /// The users in the store, published to the hot path.
@@ -257,14 +232,23 @@ pub(super) struct NewSession(Session);
 
 impl NewSession {
     pub(super) fn of(user: &User, caller: &Caller, now: Timestamp, entropy: &dyn Entropy) -> Self {
+        let address = caller.address.map(|address| address.to_string()).unwrap_or_default();
         Self(Session {
             id: SessionId::generate(now, entropy),
             user: user.id,
             signed_in_at: now,
+            proved_at: now,
+            renewed_from: None,
             seen_at: now,
-            address: caller.address.map(|address| address.to_string()).unwrap_or_default(),
+            seen_from: address.clone(),
+            address,
             user_agent: caller.user_agent.clone(),
         })
+    }
+
+    /// The session as it goes on under a new name after a proof.
+    pub(super) fn proved_again(session: Session, now: Timestamp, entropy: &dyn Entropy) -> Self {
+        Self(session.proved_again(SessionId::generate(now, entropy), now))
     }
 
     pub(super) const fn id(&self) -> SessionId {

@@ -45,7 +45,9 @@ impl App {
         let usage = self.live.usage();
         let (tokens, grants) = (usage.tokens.unwritten(), usage.grants.unwritten());
         let (written_tokens, written_grants) = (tokens.clone(), grants.clone());
-        if !tokens.is_empty() || !grants.is_empty() {
+        let sessions = usage.sessions.unwritten();
+        let written_sessions = sessions.clone();
+        if !tokens.is_empty() || !grants.is_empty() || !sessions.is_empty() {
             let today = day_of(self.now());
             self.store.write(move |tx| {
                 for (id, Unwritten { last_use, count }) in &tokens {
@@ -64,11 +66,15 @@ impl App {
                         tx.put(GRANT_DAYS, id, &days)?;
                     }
                 }
+                for (id, Unwritten { last_use, .. }) in &sessions {
+                    tx.change(SESSIONS, id, |session: &mut Session| session.see(last_use.at, last_use.address))?;
+                }
                 Ok::<_, OperationError>(())
             })?;
         }
         usage.tokens.written(&written_tokens, self.now());
         usage.grants.written(&written_grants, self.now());
+        usage.sessions.written(&written_sessions, self.now());
         Ok(())
     }
 

@@ -1,4 +1,4 @@
-//! When was each token and connection used last, without a disk write per request?
+//! When was each token, connection and session used last, without a disk write per request?
 //!
 //! The hot path stores the time in an atomic and, when they changed, the caller's address and program behind an atomic
 //! swap. Every few seconds [`Uses::unwritten`] is written in one transaction. The maps are bounded: past the bound a use
@@ -15,20 +15,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::id::{GrantId, TokenId};
+use crate::id::{GrantId, SessionId, TokenId};
 
 /// Entries kept in memory of each kind.
 const MOST: usize = 100_000;
 /// Written entries stay this long after their last use.
 const LINGER: Duration = minutes(10);
 
-/// Last uses of personal tokens and of connections.
+/// Last uses of personal tokens, of connections and of sessions.
 #[derive(Debug, Default)]
 pub struct Usage {
     /// Of personal tokens.
     pub tokens: Uses<TokenId>,
     /// Of grants, by any of their access tokens.
     pub grants: Uses<GrantId>,
+    /// Of sessions: visits of their browsers.
+    pub sessions: Uses<SessionId>,
 }
 
 /// Last uses of one kind of thing.

@@ -55,6 +55,8 @@ kinds! {
     FactorFailed = 10, "factor_failed", SignIns;
     /// Somebody made new recovery codes.
     RecoveryCodesMade = 11, "recovery_codes_made", SignIns;
+    /// Somebody who was signed in proved again that it is them.
+    ProvedAgain = 14, "proved_again", SignIns;
 
     /// A client was let in.
     AccessApproved = 20, "access_approved", Apps;

@@ -79,6 +79,7 @@ impl Event {
             EventKind::FactorAdded => format!("{by} added a second factor{}{}", of_whom(), more()),
             EventKind::FactorFailed => format!("A wrong code was given for {whom}, after the right password"),
             EventKind::RecoveryCodesMade => format!("{by} made new recovery codes"),
+            EventKind::ProvedAgain => format!("{by} proved again that it is them{}", more()),
             EventKind::FactorRemoved => format!("{by} removed a second factor{}{}", of_whom(), more()),
 
             EventKind::AccessApproved => format!("{by} connected {} to {}{}", client(), server(), more()),

@@ -5,9 +5,10 @@
 use super::record::{Record, UnreadableRecord, decode_body};
 use crate::account::password::PasswordHash;
 use crate::account::personal_token::{PersonalToken, Reach, TokenName};
+use crate::account::session::Session;
 use crate::account::user::{Role, User, Username};
 use crate::clock::Timestamp;
-use crate::id::{GrantId, KeyId, TokenId, UserId};
+use crate::id::{GrantId, KeyId, SessionId, TokenId, UserId};
 use crate::oauth::client::ClientId;
 use crate::oauth::grant::Grant;
 use crate::oauth::redirect_uri::RedirectUri;
@@ -42,6 +43,30 @@ impl Record for User {
         let UserV1 { id, name, role, password, created_at, password_set_at, disabled_at } = decode_body(body)?;
         let (groups, last_signed_in_at) = (Vec::new(), None);
         Ok(Self { id, name, role, password, created_at, password_set_at, disabled_at, groups, last_signed_in_at })
+    }
+}
+
+/// Before anybody was asked again who they are.
+#[derive(Deserialize)]
+struct SessionV1 {
+    id: SessionId,
+    user: UserId,
+    signed_in_at: Timestamp,
+    seen_at: Timestamp,
+    address: String,
+    user_agent: String,
+}
+
+impl Record for Session {
+    const VERSION: u8 = 2;
+
+    fn from_older(version: u8, body: &[u8]) -> Result<Self, UnreadableRecord> {
+        if version != 1 {
+            return unknown(version);
+        }
+        let SessionV1 { id, user, signed_in_at, seen_at, address, user_agent } = decode_body(body)?;
+        let (proved_at, renewed_from, seen_from) = (signed_in_at, None, address.clone());
+        Ok(Self { id, user, signed_in_at, proved_at, renewed_from, seen_at, seen_from, address, user_agent })
     }
 }
 

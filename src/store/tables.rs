@@ -183,4 +183,4 @@ macro_rules! first_version {
     )*};
 }
 
-first_version! { Group Invitation PasswordReset Session LastUse Client AuthorizationCode RefreshToken SigningKey SealedUpstreamKey StoredServer Event DayCounts ServerDays HalfSession Factor RecoveryCodes SignInPolicy }
+first_version! { Group Invitation PasswordReset LastUse Client AuthorizationCode RefreshToken SigningKey SealedUpstreamKey StoredServer Event DayCounts ServerDays HalfSession Factor RecoveryCodes SignInPolicy }

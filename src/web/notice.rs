@@ -15,6 +15,8 @@ pub enum Notice {
     SignedOut,
     /// Every other session was ended.
     OthersSignedOut,
+    /// One session was ended.
+    SessionEnded,
     /// The password was changed.
     PasswordChanged,
     /// A personal token has another name.
@@ -87,10 +89,11 @@ pub enum Notice {
     PolicySet,
 }
 
-const ALL: [Notice; 38] = [
+const ALL: [Notice; 39] = [
     Notice::SetUp,
     Notice::SignedOut,
     Notice::OthersSignedOut,
+    Notice::SessionEnded,
     Notice::PasswordChanged,
     Notice::TokenRenamed,
     Notice::TokenRevoked,
@@ -140,6 +143,7 @@ impl Notice {
             Self::SetUp => "Welcome. Your account is made, and the set-up link no longer works.",
             Self::SignedOut => "You are signed out.",
             Self::OthersSignedOut => "Every other browser is signed out.",
+            Self::SessionEnded => "The session is over.",
             Self::PasswordChanged => "Your password is changed, and every other browser is signed out.",
             Self::TokenRenamed => "The token has its new name.",
             Self::TokenRevoked => "The token is revoked. It is refused from now on.",
@@ -185,6 +189,7 @@ impl Notice {
             Self::SetUp => "set-up",
             Self::SignedOut => "signed-out",
             Self::OthersSignedOut => "others-signed-out",
+            Self::SessionEnded => "session-ended",
             Self::PasswordChanged => "password-changed",
             Self::TokenRenamed => "token-renamed",
             Self::TokenRevoked => "token-revoked",

@@ -56,6 +56,13 @@ pub fn on_the_way(page: &str, next: &LocalPath) -> String {
     format!("{page}?{query}")
 }
 
+/// The page that asks who is there, on the way to `next`.
+pub fn confirm_path(next: Option<&LocalPath>) -> String {
+    let Some(next) = next else { return paths::CONFIRM.to_owned() };
+    let query: String = url::form_urlencoded::Serializer::new(String::new()).append_pair("next", &next.0).finish();
+    format!("{}?{query}", paths::CONFIRM)
+}
+
 /// A path of this site to go on to: never another host, however it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LocalPath(String);

@@ -5,12 +5,13 @@
 use crate::web::assets;
 use crate::web::dashboard::{
     check, clients, connections, events, groups, home, invitations, personal_tokens, second_factor, security, servers,
-    signing_keys, upstream_key, users,
+    sessions, signing_keys, upstream_key, users,
 };
 use crate::web::error::ErrorView;
+use crate::web::extract::recent::hand_over_renewed;
 use crate::web::oauth::{self, authorize, introspect, metadata, register, revoke, token};
 use crate::web::respond;
-use crate::web::sign_in::{self, invitation, login, logout, reset, set_up};
+use crate::web::sign_in::{self, confirm, invitation, login, logout, reset, set_up};
 use crate::web::state::WebState;
 use crate::wire::host_check::HostPolicy;
 use crate::wire::paths;
@@ -41,6 +42,7 @@ pub fn router(state: WebState, hosts: HostPolicy) -> Router {
         .route(paths::SET_UP, get(set_up::get).post(set_up::post))
         .route(paths::INVITATION, get(invitation::get).post(invitation::post))
         .route(paths::RESET, get(reset::get).post(reset::post))
+        .route(paths::CONFIRM, get(confirm::get).post(confirm::post))
         .route(paths::LOGIN, get(login::get).post(login::post))
         .route(paths::SECOND_FACTOR, get(sign_in::second_factor::get).post(sign_in::second_factor::post))
         .route(paths::LOGOUT, get(logout::get).post(logout::post))
@@ -61,7 +63,9 @@ pub fn router(state: WebState, hosts: HostPolicy) -> Router {
         .route(paths::CONNECTIONS_REVOKE_ALL, get(connections::get_revoke_all).post(connections::post_revoke_all))
         .route(paths::SECURITY, get(security::get))
         .route(paths::SECURITY_PASSWORD, post(security::post_password))
-        .route(paths::SECURITY_SIGN_OUT_EVERYWHERE, post(security::post_sign_out_others))
+        .route(paths::SESSIONS, get(sessions::get))
+        .route(paths::SESSION_END, get(sessions::get_end).post(sessions::post_end))
+        .route(paths::SECURITY_SIGN_OUT_EVERYWHERE, get(sessions::get_end_others).post(sessions::post_end_others))
         .route(paths::AUTHENTICATOR, get(second_factor::authenticator::get).post(second_factor::authenticator::post))
         .route(paths::RECOVERY_CODES, get(second_factor::recovery_codes::get).post(second_factor::recovery_codes::post))
         .route(paths::FACTOR_REMOVE, get(second_factor::remove::get).post(second_factor::remove::post))
@@ -107,6 +111,7 @@ pub fn router(state: WebState, hosts: HostPolicy) -> Router {
         .route(paths::ASSETS, get(assets::show))
         .fallback(|| async { ErrorView::not_found() })
         .method_not_allowed_fallback(|| async { ErrorView::method_not_allowed() })
+        .layer(from_fn(hand_over_renewed))
         .layer(from_fn_with_state(hosts, respond::require_own_host));
     programs.merge(pages).with_state(state)
 }

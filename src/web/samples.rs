@@ -16,13 +16,15 @@ use crate::web::dashboard::personal_tokens::*;
 use crate::web::dashboard::second_factor::*;
 use crate::web::dashboard::security::SecurityView;
 use crate::web::dashboard::servers::{ServerFormView, ServerRemoveView, ServerView, ServersView};
+use crate::web::dashboard::sessions::*;
 use crate::web::dashboard::signing_keys::*;
 use crate::web::dashboard::upstream_key::*;
 use crate::web::dashboard::users::*;
 use crate::web::error::ErrorView;
 use crate::web::oauth::consent::{ConsentDoneView, ConsentView};
 use crate::web::sign_in::{
-    InvitationView, LoginProblem, LoginView, LogoutView, ResetView, SecondFactorView, SetUpView,
+    ConfirmProblem, ConfirmView, InvitationView, LoginProblem, LoginView, LogoutView, ResetView, SecondFactorView,
+    SetUpView,
 };
 use askama::Template;
 use std::collections::{BTreeMap, BTreeSet};
@@ -53,6 +55,10 @@ fn samples_for_everybody() -> Vec<(&'static str, String)> {
         "factor-remove": FactorRemoveView::sample(),
         "set-up": SetUpView::sample(),
         "set-up-refused": SetUpView::sample_refused(),
+        "confirm": ConfirmView::sample(),
+        "confirm-wrong": ConfirmView::sample_of_page(ConfirmProblem::Wrong),
+        "confirm-slow": ConfirmView::sample_of_page(ConfirmProblem::SlowedDown { seconds: 8 }),
+        "confirm-too-long": ConfirmView::sample_too_long(),
         "logout": LogoutView::sample(),
         "invitation": InvitationView::sample(),
         "invitation-refused": InvitationView::sample_refused(),
@@ -149,6 +155,10 @@ fn samples_for_admins() -> Vec<(&'static str, String)> {
         "check-done": CheckView::sample_done(),
         "security": SecurityView::sample(),
         "security-refused": SecurityView::sample_refused(),
+        "sessions": SessionsView::sample(),
+        "sessions-alone": SessionsView::sample_alone(),
+        "session-end": SessionEndView::sample(),
+        "sessions-end-others": SessionsEndOthersView::sample(),
         "own-key": UpstreamKeyView::sample(),
         "own-key-stored": UpstreamKeyView::sample_stored(),
         "own-key-moved": UpstreamKeyView::sample_moved(),

@@ -4,7 +4,7 @@
 
 use crate::access::ServerName;
 use crate::account::group::GroupName;
-use crate::id::{FactorId, GrantId, InvitationId, KeyId, TokenId, UserId};
+use crate::id::{FactorId, GrantId, InvitationId, KeyId, SessionId, TokenId, UserId};
 
 /// The built-in MCP server, or the one that the configuration puts there.
 pub const MCP: &str = "/mcp";
@@ -52,6 +52,8 @@ pub const RESET: &str = "/reset";
 pub const LOGIN: &str = "/login";
 /// The second factor, after the password.
 pub const SECOND_FACTOR: &str = "/login/second-factor";
+/// Prove again who is there; `?next=` says where to go on to.
+pub const CONFIRM: &str = "/confirm";
 /// Sign out.
 pub const LOGOUT: &str = "/logout";
 
@@ -161,6 +163,10 @@ pub const CHECK: &str = "/dashboard/check";
 pub const SECURITY: &str = "/dashboard/security";
 /// Change the password.
 pub const SECURITY_PASSWORD: &str = "/dashboard/security/password";
+/// In which browsers one is signed in.
+pub const SESSIONS: &str = "/dashboard/security/sessions";
+/// End one of these sessions.
+pub const SESSION_END: &str = "/dashboard/security/sessions/{id}/end";
 /// End every other session.
 pub const SECURITY_SIGN_OUT_EVERYWHERE: &str = "/dashboard/security/sign-out-everywhere";
 /// Add an authenticator app.
@@ -233,6 +239,11 @@ pub fn upstream_key(server: &ServerName) -> String {
 /// [`UPSTREAM_KEY_REMOVE`] of one server.
 pub fn upstream_key_remove(server: &ServerName) -> String {
     format!("/dashboard/servers/{server}/key/remove")
+}
+
+/// [`SESSION_END`] of one session.
+pub fn session_end(id: &SessionId) -> String {
+    format!("{SESSIONS}/{id}/end")
 }
 
 /// [`USERS`] with names that contain `filter`, on one page.

@@ -327,7 +327,9 @@ async fn signing_keys_are_rotated_and_condemned_by_hand() {
     let page = browser.get(&appliance, &condemn).await.expect(200);
     assert!(page.body.contains("1 personal access token stops working"), "{}", page.body);
     call(&appliance, &token).await.expect(200);
-    browser.submit(&appliance, &page, &condemn, &[]).await.expect(303);
+    let asked = browser.submit(&appliance, &page, &condemn, &[]).await.expect(401);
+    call(&appliance, &token).await.expect(200);
+    browser.submit(&appliance, &asked, &condemn, &[("password", PASSWORD)]).await.expect(303);
     call(&appliance, &token).await.expect(401);
     browser.submit(&appliance, &page, &condemn, &[]).await.expect(303);
     assert!(browser.get(&appliance, "/dashboard/signing-keys").await.body.contains("condemned"));
@@ -376,8 +378,8 @@ async fn guessing_the_current_password_is_slowed() {
 async fn the_other_browsers_are_signed_out_and_this_one_stays() {
     let appliance = Appliance::new();
     let (mut browser, mut other) = (Browser::signed_in(&appliance).await, Browser::signed_in(&appliance).await);
-    let page = browser.get(&appliance, "/dashboard/security").await.expect(200);
     let path = "/dashboard/security/sign-out-everywhere";
+    let page = browser.get(&appliance, path).await.expect(200);
     let answer = browser.submit(&appliance, &page, path, &[]).await.expect(303);
     let page = browser.get(&appliance, answer.location()).await.expect(200);
     assert!(page.body.contains("Every other browser is signed out.") && page.body.contains("in this browser only"));

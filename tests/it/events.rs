@@ -23,7 +23,7 @@ fn page(appliance: &Appliance, filter: &EventFilter, place: EventPlace) -> Event
 }
 
 /// All lines, the oldest first, after what waits was written.
-fn lines(appliance: &Appliance) -> Vec<(EventId, Event)> {
+pub fn lines(appliance: &Appliance) -> Vec<(EventId, Event)> {
     appliance.app.flush_events().unwrap();
     let mut all = appliance.app.events(&EventFilter::default(), EventPlace::Newest, 100_000).unwrap().events;
     all.reverse();
@@ -114,6 +114,8 @@ async fn each_kind_of_act_leaves_exactly_its_line() {
     assert_eq!((left[0].user.as_ref().unwrap().name.as_str(), left[0].server.as_deref()), ("ada", Some("keyward")));
 
     agent.connect(&appliance, &mut browser).await;
+    let left = left_by(&appliance, browser.prove_again(&appliance)).await;
+    single("a proof", &[ProvedAgain], left).await;
     let all = "/dashboard/connections/revoke-all";
     let form = browser.get(&appliance, all).await;
     let left = left_by(&appliance, browser.submit(&appliance, &form, all, &[])).await;

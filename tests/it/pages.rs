@@ -15,7 +15,7 @@ type Headers<'h> = &'h [(&'h str, &'h str)];
 const FOR_PROGRAMS: [&str; 7] = ["MCP", "MCP_SERVER", "VERIFY", "TOKEN", "REGISTER", "REVOKE", "INTROSPECT"];
 
 /// What can be changed through pages, as text.
-fn everything(appliance: &Appliance) -> String {
+pub fn everything(appliance: &Appliance) -> String {
     let (app, user) = (&appliance.app, appliance.admin.id);
     let tokens: Vec<_> = app.personal_tokens(user).unwrap().into_iter().map(|entry| entry.token).collect();
     let grants: Vec<_> = app.connections(user).unwrap().into_iter().map(|connection| connection.grant).collect();
@@ -31,7 +31,7 @@ fn everything(appliance: &Appliance) -> String {
 }
 
 /// An appliance with one of each thing, and its owner's browser.
-async fn furnished() -> (Appliance, Browser) {
+pub async fn furnished() -> (Appliance, Browser) {
     let mut appliance = Appliance::new();
     let ben = appliance.add_member("ben");
     appliance.put_into(&ben, &["writers"]);
@@ -59,11 +59,13 @@ fn all_paths(appliance: &Appliance) -> Vec<(String, String)> {
     let other = appliance.app.users("ben", 1).unwrap().entries[0].user.id.to_string();
     let factor = appliance.app.factors(&appliance.admin).unwrap().all[0].id.to_string();
     let invitation = appliance.app.invitations().unwrap()[0].invitation.id.to_string();
+    let session = appliance.app.sessions(&appliance.admin).unwrap()[0].id.to_string();
     let path_of = |name: &str, path: &str| {
         let path = path.replace("{group}", "writers");
         let id = match name {
             _ if name.starts_with("USER") => &other,
             _ if name.starts_with("INVITATION") => &invitation,
+            _ if name.starts_with("SESSION") => &session,
             _ if name.starts_with("PERSONAL") => &token,
             _ if name.starts_with("CONNECTION") => &grant,
             _ if name.starts_with("FACTOR") => &factor,
@@ -133,6 +135,61 @@ fn good_fields(form_token: &str) -> Vec<(&'static str, String)> {
     fields
 }
 
+/// The paths that take a form of a browser, by name.
+const FORMS: &[&str] = &[
+    "AUTHENTICATOR",
+    "AUTHORIZE",
+    "CHECK",
+    "CLIENT_NEW",
+    "CLIENT_PIN",
+    "CLIENT_REMOVE",
+    "CONFIRM",
+    "CONNECTIONS_REVOKE_ALL",
+    "CONNECTION_REVOKE",
+    "FACTOR_REMOVE",
+    "GROUP",
+    "GROUPS",
+    "GROUP_ADD",
+    "GROUP_REMOVE",
+    "GROUP_TAKE_OUT",
+    "INVITATION",
+    "INVITATION_NEW",
+    "INVITATION_REVOKE",
+    "LOGIN",
+    "LOGOUT",
+    "PERSONAL_TOKEN_NEW",
+    "PERSONAL_TOKEN_RENAME",
+    "PERSONAL_TOKEN_REVOKE",
+    "RECOVERY_CODES",
+    "PERSONAL_TOKEN_ROTATE",
+    "PERSONAL_TOKENS_REVOKE_ALL",
+    "RESET",
+    "SECOND_FACTOR",
+    "SECURITY_PASSWORD",
+    "SECURITY_SIGN_OUT_EVERYWHERE",
+    "SERVER_EDIT",
+    "SERVER_ENABLE",
+    "SERVER_NEW",
+    "SERVER_REMOVE",
+    "SERVER_TEST",
+    "SESSION_END",
+    "SET_UP",
+    "SIGNING_KEYS_ROTATE",
+    "SIGNING_KEY_CONDEMN",
+    "SIGN_IN_POLICY",
+    "UPSTREAM_KEY",
+    "UPSTREAM_KEY_REMOVE",
+    "USER",
+    "USER_DELETE",
+    "USER_DISABLE",
+    "USER_ENABLE",
+    "USER_RESET_FACTORS",
+    "USER_RESET_LINK",
+    "USER_REVOKE",
+    "USER_REVOKE_ALL",
+    "USER_SIGN_OUT",
+];
+
 #[tokio::test]
 async fn no_form_is_taken_from_another_site_another_browser_or_without_its_token() {
     let (appliance, mut browser) = furnished().await;
@@ -149,58 +206,7 @@ async fn no_form_is_taken_from_another_site_another_browser_or_without_its_token
     let visitors = Browser::form(&login, "/login").fields[0].1.clone();
     let paths = form_paths(&appliance, &browser).await;
     let names: BTreeSet<&str> = paths.iter().map(|(name, _)| name.as_str()).collect();
-    let expected = [
-        "AUTHENTICATOR",
-        "AUTHORIZE",
-        "CHECK",
-        "CLIENT_NEW",
-        "CLIENT_PIN",
-        "CLIENT_REMOVE",
-        "CONNECTIONS_REVOKE_ALL",
-        "CONNECTION_REVOKE",
-        "FACTOR_REMOVE",
-        "GROUP",
-        "GROUPS",
-        "GROUP_ADD",
-        "GROUP_REMOVE",
-        "GROUP_TAKE_OUT",
-        "INVITATION",
-        "INVITATION_NEW",
-        "INVITATION_REVOKE",
-        "LOGIN",
-        "LOGOUT",
-        "PERSONAL_TOKEN_NEW",
-        "PERSONAL_TOKEN_RENAME",
-        "PERSONAL_TOKEN_REVOKE",
-        "RECOVERY_CODES",
-        "PERSONAL_TOKEN_ROTATE",
-        "PERSONAL_TOKENS_REVOKE_ALL",
-        "RESET",
-        "SECOND_FACTOR",
-        "SECURITY_PASSWORD",
-        "SECURITY_SIGN_OUT_EVERYWHERE",
-        "SERVER_EDIT",
-        "SERVER_ENABLE",
-        "SERVER_NEW",
-        "SERVER_REMOVE",
-        "SERVER_TEST",
-        "SET_UP",
-        "SIGNING_KEYS_ROTATE",
-        "SIGNING_KEY_CONDEMN",
-        "SIGN_IN_POLICY",
-        "UPSTREAM_KEY",
-        "UPSTREAM_KEY_REMOVE",
-        "USER",
-        "USER_DELETE",
-        "USER_DISABLE",
-        "USER_ENABLE",
-        "USER_RESET_FACTORS",
-        "USER_RESET_LINK",
-        "USER_REVOKE",
-        "USER_REVOKE_ALL",
-        "USER_SIGN_OUT",
-    ];
-    assert_eq!(names, BTreeSet::from(expected), "a form that is new belongs to this list");
+    assert_eq!(names, FORMS.iter().copied().collect(), "a form that is new belongs to this list");
 
     let before = everything(&appliance);
     let ours = ("origin", appliance.issuer());

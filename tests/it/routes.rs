@@ -10,6 +10,8 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use keyward::access::ServerName;
+use keyward::clock::minutes;
+use keyward::id::SessionId;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
@@ -79,6 +81,8 @@ const TABLE: &[(&str, &str, To)] = &[
     (POST, "/login", Each([400, 403, 400, 400, 400])),
     (GET, "/login/second-factor", Halves(200)),
     (POST, "/login/second-factor", Each([400; 5])),
+    (GET, "/confirm", Users(200)),
+    (POST, "/confirm", Users(400)),
     (GET, "/logout", Each([303, 303, 303, 200, 200])),
     // for every user
     (GET, "/dashboard", Users(200)),
@@ -102,6 +106,10 @@ const TABLE: &[(&str, &str, To)] = &[
     (POST, "/dashboard/connections/revoke-all", Users(303)),
     (GET, "/dashboard/security", Users(200)),
     (POST, "/dashboard/security/password", Users(400)),
+    (GET, "/dashboard/security/sessions", Users(200)),
+    (GET, "/dashboard/security/sessions/{id}/end", Users(404)),
+    (POST, "/dashboard/security/sessions/{id}/end", Users(404)),
+    (GET, "/dashboard/security/sign-out-everywhere", Users(303)),
     (POST, "/dashboard/security/sign-out-everywhere", Users(303)),
     (GET, "/dashboard/security/authenticator", Owner(303, 200)),
     (POST, "/dashboard/security/authenticator", Users(400)),
@@ -292,6 +300,10 @@ impl House {
             ("api-keys", appliance.personal_token("Laptop").0.to_string()),
             ("connections", app.connections(user).unwrap()[0].grant.id.to_string()),
             ("security", app.factors(&appliance.admin).unwrap().all[0].id.to_string()),
+            (
+                "/dashboard/security/sessions/{id}/end",
+                format!("/dashboard/security/sessions/{}/end", SessionId::from_bytes([1; 16])),
+            ),
             ("users", eve.id.to_string()),
             ("invitations", app.invitations().unwrap()[0].invitation.id.to_string()),
             ("signing-keys", app.signing_keys().unwrap()[0].id.to_string()),
@@ -419,6 +431,48 @@ async fn every_route_answers_each_session_as_its_row_says() {
         }
     }
     assert!(wrong.is_empty(), "{wrong}");
+}
+
+/// Forms that ask again who is there when the last proof is too old. Those that are empty here and so never get that far are
+/// told in `step_up`.
+const ASK_AGAIN: &[&str] = &[
+    "/dashboard/api-keys/revoke-all",
+    "/dashboard/connections/revoke-all",
+    "/dashboard/servers/new",
+    "/dashboard/servers/{name}/edit",
+    "/dashboard/users/{id}/disable",
+    "/dashboard/users/{id}/enable",
+    "/dashboard/users/{id}/sign-out",
+    "/dashboard/users/{id}/reset-link",
+    "/dashboard/users/{id}/revoke-all",
+    "/dashboard/users/{id}/reset-factors",
+    "/dashboard/users/{id}/delete",
+    "/dashboard/signing-keys/{id}/condemn",
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stale_session_is_asked_again_where_power_is_handed_out_and_nowhere_else() {
+    let house = House::furnished().await;
+    house.appliance.advance(minutes(10));
+    let admin = house.visitors.last().unwrap();
+    let (mut asked, mut wrong) = (BTreeSet::new(), String::new());
+    for (method, pattern, to) in TABLE {
+        if *method != POST || !matches!(to, Users(_) | Owner(..) | Admins(_)) {
+            continue;
+        }
+        let path = house.place(pattern);
+        for sent in [Sent::Tokenless, Sent::FromElsewhere] {
+            let (status, _) = house.ask(method, &path, admin, sent).await;
+            if status != 403 {
+                writeln!(wrong, "{pattern} {sent:?}: {status}").unwrap();
+            }
+        }
+        if house.ask(method, &path, admin, Sent::Well).await.0 == 401 {
+            asked.insert(*pattern);
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+    assert_eq!(asked, ASK_AGAIN.iter().copied().collect());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -79,7 +79,6 @@ fn the_bytes_of_every_record_are_frozen() {
     golden.compare("Group", &[group()]);
     golden.compare("Invitation", &invitations());
     golden.compare("PasswordReset", &password_resets());
-    golden.compare("Session", &[session()]);
     golden.compare("LastUse", &last_uses());
     golden.compare("Client", &clients());
     golden.compare("AuthorizationCode", &codes());
@@ -119,6 +118,10 @@ fn the_bytes_of_later_versions_are_frozen_and_those_before_open() {
     let all = revocations();
     assert_eq!(opened::<RevocationEntry>("RevocationEntry"), all[..3]);
     golden.compare("RevocationEntry/2", &all);
+    let session = session();
+    let (proved_at, seen_from) = (session.signed_in_at, session.address.clone());
+    assert_eq!(opened::<Session>("Session"), [Session { proved_at, seen_from, renewed_from: None, ..session.clone() }]);
+    golden.compare("Session/2", &[session]);
     assert_eq!(golden.missing, "", "add these lines to golden_records.txt");
 }
 
@@ -221,7 +224,10 @@ fn session() -> Session {
         id: SessionId::from_bytes([5; 16]),
         user: USER,
         signed_in_at: NOW,
+        proved_at: NOW + minutes(3),
+        renewed_from: Some(SessionId::from_bytes([6; 16])),
         seen_at: NOW + minutes(5),
+        seen_from: "203.0.113.10".to_owned(),
         address: "203.0.113.9".to_owned(),
         user_agent: "Mozilla/5.0".to_owned(),
     }

@@ -6,7 +6,7 @@ use crate::app::error::OperationError;
 use crate::id::GrantId;
 use crate::web::chart::Chart;
 use crate::web::dashboard::{Frame, LastUsed, Vouched, server_title};
-use crate::web::extract::{Confirmed, CsrfForm, PathId, SignedIn};
+use crate::web::extract::{Confirmed, CsrfForm, PathId, RecentForm, SignedIn};
 use crate::web::notice::{Done, Notice};
 use crate::web::operate::operate;
 use crate::web::page::Page;
@@ -120,8 +120,7 @@ pub async fn get_revoke_all(State(state): State<WebState>, signed_in: SignedIn) 
 /// Revokes all.
 pub async fn post_revoke_all(
     State(state): State<WebState>,
-    signed_in: SignedIn,
-    CsrfForm(_): CsrfForm<Confirmed>,
+    RecentForm(signed_in, _): RecentForm<Confirmed>,
 ) -> Result<Response, Response> {
     let user = signed_in.user.id;
     operate(&state, move |app| app.revoke_all_connections(user)).await?;

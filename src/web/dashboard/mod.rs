@@ -12,6 +12,7 @@ pub mod clients;
 pub mod check;
 pub mod second_factor;
 pub mod security;
+pub mod sessions;
 pub mod upstream_key;
 pub mod events;
 

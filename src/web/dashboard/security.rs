@@ -1,11 +1,11 @@
-//! How does a person keep the account safe? Changes the password, looks after second factors, signs out the other browsers.
+//! How does a person keep the account safe? Changes the password, looks after second factors, leads to the sessions.
 
 use crate::account::password::{MAX_PASSWORD, MIN_PASSWORD, NewPassword};
 use crate::app::Caller;
 use crate::app::error::OperationError;
 use crate::web::dashboard::Frame;
 use crate::web::dashboard::second_factor::FactorSection;
-use crate::web::extract::{Confirmed, CsrfForm, SignedIn};
+use crate::web::extract::{CsrfForm, SignedIn};
 use crate::web::notice::{Done, Notice};
 use crate::web::operate::{attempt_hashing, operate};
 use crate::web::page::Page;
@@ -21,8 +21,8 @@ use serde::Deserialize;
 
 /// `GET /dashboard/security`, and a refused `POST /dashboard/security/password`.
 ///
-/// One form sends `form_token`, `current_password`, `new_password` and `new_password_again` to
-/// `/dashboard/security/password`; the other sends `form_token` to `/dashboard/security/sign-out-everywhere`.
+/// The form sends `form_token`, `current_password`, `new_password` and `new_password_again` to
+/// `/dashboard/security/password`.
 #[derive(Debug, Template)]
 #[template(path = "dashboard/security.html")]
 pub struct SecurityView {
@@ -86,17 +86,6 @@ pub async fn post_password(
         response.headers_mut().insert(RETRY_AFTER, seconds.into());
     }
     Ok(response)
-}
-
-/// Signs out every other browser.
-pub async fn post_sign_out_others(
-    State(state): State<WebState>,
-    signed_in: SignedIn,
-    CsrfForm(_): CsrfForm<Confirmed>,
-) -> Result<Response, Response> {
-    let (session, user) = (signed_in.session.id, signed_in.user.id);
-    operate(&state, move |app| app.sign_out_others(user, session)).await?;
-    Ok(see_other(&Notice::OthersSignedOut.at(paths::SECURITY)))
 }
 
 impl PasswordForm {

@@ -8,7 +8,7 @@ use crate::id::KeyId;
 use crate::keys::{self, KeyState};
 use crate::web::dashboard::Frame;
 use crate::web::error::ErrorView;
-use crate::web::extract::{Admin, Confirmed, CsrfForm, PathId};
+use crate::web::extract::{Admin, Confirmed, CsrfForm, PathId, RecentForm};
 use crate::web::notice::{Done, Notice};
 use crate::web::operate::{attempt, operate};
 use crate::web::page::Page;
@@ -131,7 +131,7 @@ pub async fn post_condemn(
     State(state): State<WebState>,
     _: Admin,
     PathId(id): PathId<KeyId>,
-    CsrfForm(_): CsrfForm<Confirmed>,
+    RecentForm(..): RecentForm<Confirmed>,
 ) -> Result<Response, Response> {
     operate(&state, move |app| app.condemn_signing_key(id)).await?;
     Ok(see_other(&Notice::KeyCondemned.at(paths::SIGNING_KEYS)))

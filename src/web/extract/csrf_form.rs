@@ -5,13 +5,15 @@
 
 use crate::oauth::issuer::Issuer;
 use crate::web::error::ErrorView;
-use crate::web::extract::signed_in::session_id;
+use crate::web::extract::signed_in::{bindings_of, session_id, standing};
 use crate::web::extract::visitor::Visitor;
 use crate::web::respond::bad_form;
 use crate::web::state::WebState;
 use crate::wire::body::{self, BodyProblem};
+use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use axum::http::header::{HOST, ORIGIN};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -28,7 +30,7 @@ pub struct CsrfForm<T>(pub T);
 
 /// What the forms of this browser are bound to, for the extractor that proved who is there to say before the form is read.
 #[derive(Debug, Clone)]
-pub(super) struct FormBinding(pub(super) String);
+pub(super) struct FormBinding(pub(super) Vec<String>);
 
 /// The form of a page that only asks whether to go on.
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -59,31 +61,47 @@ impl<T: DeserializeOwned> FromRequest<WebState> for CsrfForm<T> {
     type Rejection = FormRefusal;
 
     async fn from_request(request: Request, state: &WebState) -> Result<Self, FormRefusal> {
-        let (parts, body) = request.into_parts();
-        if !comes_from_here(&parts.headers, &state.app.options().issuer) {
-            return Err(FormRefusal::NotOurs { body: Bytes::new() });
-        }
-        let unreadable = |why: &str| FormRefusal::Unreadable(bad_form(why));
-        if !body::is_form(&parts.headers) {
-            return Err(unreadable("a form was expected"));
-        }
-        // The forms of a page for somebody who is signed in, wholly or half, are bound to that. Before that the visit counts,
-        // and at signing out the session that the cookie names, good or not.
-        let bindings = match parts.extensions.get::<FormBinding>() {
-            Some(FormBinding(known)) => [Some(known.clone()), None],
-            None => [session_id(&parts, state).map(|id| id.to_string()), Visitor::mark(&parts, state)],
-        };
-        let body = body::read(&parts.headers, body, state.limits().form_body).await.map_err(bad_body)?;
-        let fits = |sent: &str| {
-            let same = |own: &String| bool::from(state.form_token(own).as_bytes().ct_eq(sent.as_bytes()));
-            bindings.iter().flatten().any(same)
-        };
-        if !form_token(&body).is_some_and(|sent| fits(&sent)) {
-            return Err(FormRefusal::NotOurs { body });
-        }
-        let fields = serde_html_form::from_bytes(&body).map_err(|error| unreadable(&error.to_string()))?;
-        Ok(Self(fields))
+        let (mut parts, body) = request.into_parts();
+        let body = read(&mut parts, body, state).await?;
+        fields_of(&body).map(Self).map_err(|why| unreadable(&why))
     }
+}
+
+/// The fields of a form that was read; else what is wrong with it.
+pub(super) fn fields_of<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
+    serde_html_form::from_bytes(body).map_err(|error| error.to_string())
+}
+
+/// The body of a form of ours, after every check.
+pub(super) async fn read(parts: &mut Parts, body: Body, state: &WebState) -> Result<Bytes, FormRefusal> {
+    if !comes_from_here(&parts.headers, &state.app.options().issuer) {
+        return Err(FormRefusal::NotOurs { body: Bytes::new() });
+    }
+    if !body::is_form(&parts.headers) {
+        return Err(unreadable("a form was expected"));
+    }
+    // The forms of a page for somebody who is signed in, wholly or half, are bound to that. Before that the visit counts,
+    // and at signing out the session that the cookie names, good or not.
+    let bindings = if let Some(FormBinding(known)) = parts.extensions.get::<FormBinding>() {
+        known.clone()
+    } else {
+        let mut bindings: Vec<String> = session_id(parts, state).map(|id| id.to_string()).into_iter().collect();
+        bindings.extend(Visitor::mark(parts, state));
+        if let Ok(Some(found)) = standing(parts, state).await {
+            bindings.extend(bindings_of(found.session()));
+        }
+        bindings
+    };
+    let body = body::read(&parts.headers, body, state.limits().form_body).await.map_err(bad_body)?;
+    let fits = |sent: &str| {
+        let same = |own: &String| bool::from(state.form_token(own).as_bytes().ct_eq(sent.as_bytes()));
+        bindings.iter().any(same)
+    };
+    if form_token(&body).is_some_and(|sent| fits(&sent)) { Ok(body) } else { Err(FormRefusal::NotOurs { body }) }
+}
+
+fn unreadable(why: &str) -> FormRefusal {
+    FormRefusal::Unreadable(bad_form(why))
 }
 
 fn bad_body(problem: BodyProblem) -> FormRefusal {

@@ -38,7 +38,7 @@ impl OptionalFromRequestParts<WebState> for HalfSignedIn {
         let Ok(key) = opened else { return Ok(None) };
         let Some(user) = operate(state, move |app| app.half_session(key)).await? else { return Ok(None) };
         let half = Self { key, user };
-        parts.extensions.insert(FormBinding(half.binding()));
+        parts.extensions.insert(FormBinding(vec![half.binding()]));
         Ok(Some(half))
     }
 }

@@ -4,18 +4,22 @@
 //! somebody who must have one and has none: the pages on the way there take [`AnySignedIn`].
 
 use crate::account::session::Session;
+use crate::account::usage::shorten_user_agent;
 use crate::account::user::User;
 use crate::app::second_factor::Standing;
+use crate::app::usage::CallerRef;
 use crate::id::SessionId;
 use crate::seal::Purpose;
 use crate::web::cookies::CookieKind;
 use crate::web::error::ErrorView;
 use crate::web::extract::csrf_form::FormBinding;
 use crate::web::operate::operate;
-use crate::web::respond::{to_enrolment, to_login};
+use crate::web::respond::{header_text, to_enrolment, to_login};
 use crate::web::state::WebState;
+use crate::wire::client_address::ClientAddress;
 use crate::wire::request_context;
 use axum::extract::{FromRequestParts, OptionalFromRequestParts};
+use axum::http::header::USER_AGENT;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use std::convert::Infallible;
@@ -67,14 +71,26 @@ impl AnySignedIn {
     }
 }
 
-async fn standing(parts: &mut Parts, state: &WebState) -> Result<Option<Standing>, Response> {
+/// What the session that the cookie names is good for, if it is.
+pub(super) async fn standing(parts: &mut Parts, state: &WebState) -> Result<Option<Standing>, Response> {
     let Some(id) = session_id(parts, state) else { return Ok(None) };
-    let found = operate(state, move |app| app.session(id)).await?;
+    let Ok(ClientAddress(address)) = ClientAddress::from_request_parts(parts, state).await;
+    let user_agent = shorten_user_agent(header_text(&parts.headers, &USER_AGENT));
+    let found = operate(state, move |app| {
+        let address = Some(address).filter(|address| !address.is_unspecified());
+        app.session(id, CallerRef { address, user_agent: &user_agent })
+    });
+    let found = found.await?;
     if let Some(found) = &found {
         request_context::is_of(found.user().id);
-        parts.extensions.insert(FormBinding(found.session().id.to_string()));
+        parts.extensions.insert(FormBinding(bindings_of(found.session()).collect()));
     }
     Ok(found)
+}
+
+/// What the forms of a browser with this session may be bound to: those that were shown before it was renewed are good still.
+pub(super) fn bindings_of(session: &Session) -> impl Iterator<Item = String> {
+    [Some(session.id), session.renewed_from].into_iter().flatten().map(|id| id.to_string())
 }
 
 /// The session that the cookie names, good or not.

@@ -33,6 +33,12 @@ impl Browser {
         self.submit(appliance, &page, "/login", &[("username", name), ("password", password)]).await
     }
 
+    /// Proves again who is there, before anything asks for it.
+    pub async fn prove_again(&mut self, appliance: &Appliance) -> Answer {
+        let page = self.get(appliance, "/confirm").await.expect(200);
+        self.submit(appliance, &page, "/confirm", &[("password", PASSWORD)]).await.expect(303)
+    }
+
     /// `GET` without following anything.
     pub async fn get(&mut self, appliance: &Appliance, path: &str) -> Answer {
         let cookies = self.cookie_header();

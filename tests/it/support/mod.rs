@@ -10,7 +10,7 @@ mod upstream;
 mod wire;
 
 pub use agent::{Agent, Grant, Pkce, call, callback_parameters, parameter};
-pub use appliance::{Answer, Appliance};
+pub use appliance::{ADMIN, Answer, Appliance, NOW, PASSWORD};
 pub use authenticator_app::{AuthenticatorApp, recovery_codes};
 pub use browser::Browser;
 pub use html::post_forms;

@@ -10,7 +10,7 @@ use crate::oauth::client::{AuthMethod, Client, ClientId, ClientMetadata};
 use crate::oauth::redirect_uri::RedirectUri;
 use crate::secret::PlainToken;
 use crate::web::dashboard::Frame;
-use crate::web::extract::{Admin, CsrfForm, SignedIn};
+use crate::web::extract::{Admin, RecentForm, SignedIn};
 use crate::web::notice::Done;
 use crate::web::operate::attempt;
 use crate::web::page::Page;
@@ -93,8 +93,8 @@ enum Kind {
 /// Registers the client.
 pub async fn post(
     State(state): State<WebState>,
-    Admin(admin): Admin,
-    CsrfForm(form): CsrfForm<ClientForm>,
+    _: Admin,
+    RecentForm(admin, form): RecentForm<ClientForm>,
 ) -> Result<Response, Response> {
     let (id, by) = (form.creation.clone(), admin.user.id);
     let problems = match form.read() {

@@ -7,7 +7,7 @@ use crate::app::error::OperationError;
 use crate::app::users::By;
 use crate::id::UserId;
 use crate::web::dashboard::Frame;
-use crate::web::extract::{Admin, CsrfForm, SignedIn};
+use crate::web::extract::{Admin, CsrfForm, RecentForm, SignedIn};
 use crate::web::notice::{Done, Notice};
 use crate::web::operate::{attempt, operate};
 use crate::web::page::Page;
@@ -108,9 +108,9 @@ pub struct AddForm {
 /// Puts somebody into it.
 pub async fn post_add(
     State(state): State<WebState>,
-    Admin(admin): Admin,
+    _: Admin,
     PathGroup(name): PathGroup,
-    CsrfForm(form): CsrfForm<AddForm>,
+    RecentForm(admin, form): RecentForm<AddForm>,
 ) -> Result<Response, Response> {
     let by = By::Admin(admin.user.id);
     let (group, username) = (name.clone(), form.username.clone());

@@ -10,7 +10,7 @@ use crate::secret::PlainToken;
 use crate::web::dashboard::Frame;
 use crate::web::dashboard::users::user::read_groups;
 use crate::web::dashboard::users::{GroupChoice, RoleChoice};
-use crate::web::extract::{Admin, CsrfForm, SignedIn};
+use crate::web::extract::{Admin, RecentForm, SignedIn};
 use crate::web::notice::Done;
 use crate::web::operate::{attempt, operate};
 use crate::web::page::Page;
@@ -78,8 +78,8 @@ pub struct InvitationForm {
 /// Makes the invitation.
 pub async fn post(
     State(state): State<WebState>,
-    Admin(admin): Admin,
-    CsrfForm(form): CsrfForm<InvitationForm>,
+    _: Admin,
+    RecentForm(admin, form): RecentForm<InvitationForm>,
 ) -> Result<Response, Response> {
     let (by, wanted) = (admin.user.id, form.clone());
     match attempt(&state, move |app| app.invite(by, &wanted.read()?)).await? {

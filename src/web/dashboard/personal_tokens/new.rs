@@ -13,7 +13,7 @@ use crate::app::personal_tokens::{Made, NewPersonalToken};
 use crate::id::TokenId;
 use crate::oauth::scope;
 use crate::web::dashboard::Frame;
-use crate::web::extract::{CsrfForm, PageQuery, SignedIn};
+use crate::web::extract::{PageQuery, RecentForm, SignedIn};
 use crate::web::notice::Done;
 use crate::web::operate::attempt;
 use crate::web::page::Page;
@@ -141,8 +141,7 @@ enum Choice {
 /// Makes the token.
 pub async fn post(
     State(state): State<WebState>,
-    signed_in: SignedIn,
-    CsrfForm(form): CsrfForm<TokenForm>,
+    RecentForm(signed_in, form): RecentForm<TokenForm>,
 ) -> Result<Response, Response> {
     let owner = signed_in.user.id;
     let problems = match form.read(&state) {

@@ -3,7 +3,7 @@
 use super::TokenRow;
 use crate::id::TokenId;
 use crate::web::dashboard::Frame;
-use crate::web::extract::{Confirmed, CsrfForm, PathId, SignedIn};
+use crate::web::extract::{Confirmed, CsrfForm, PathId, RecentForm, SignedIn};
 use crate::web::notice::{Done, Notice};
 use crate::web::operate::operate;
 use crate::web::page::Page;
@@ -73,8 +73,7 @@ pub async fn get_all(State(state): State<WebState>, signed_in: SignedIn) -> Resu
 /// Revokes all.
 pub async fn post_all(
     State(state): State<WebState>,
-    signed_in: SignedIn,
-    CsrfForm(_): CsrfForm<Confirmed>,
+    RecentForm(signed_in, _): RecentForm<Confirmed>,
 ) -> Result<Response, Response> {
     let user = signed_in.user.id;
     operate(&state, move |app| app.revoke_all_personal_tokens(user)).await?;

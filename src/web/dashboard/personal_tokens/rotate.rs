@@ -6,7 +6,7 @@ use crate::app::error::OperationError;
 use crate::app::personal_tokens::{Made, Overlap, Rotation};
 use crate::id::TokenId;
 use crate::web::dashboard::Frame;
-use crate::web::extract::{CsrfForm, PathId, SignedIn};
+use crate::web::extract::{PathId, RecentForm, SignedIn};
 use crate::web::notice::Done;
 use crate::web::operate::{attempt, operate};
 use crate::web::page::Page;
@@ -84,9 +84,8 @@ impl From<OverlapChoice> for Overlap {
 /// Makes the new token.
 pub async fn post(
     State(state): State<WebState>,
-    signed_in: SignedIn,
     PathId(id): PathId<TokenId>,
-    CsrfForm(form): CsrfForm<RotateForm>,
+    RecentForm(signed_in, form): RecentForm<RotateForm>,
 ) -> Result<Response, Response> {
     let user = signed_in.user.id;
     let rotation = Rotation { id: form.creation, replaces: id, overlap: form.overlap.into() };

@@ -10,7 +10,7 @@ use super::{edition_of, read_edition, tested};
 use crate::access::{ServerDescription, ServerName, StoredServer};
 use crate::app::error::OperationError;
 use crate::app::servers::ServerRefusal;
-use crate::web::extract::{Admin, CsrfForm, PathId};
+use crate::web::extract::{Admin, PathId, RecentForm};
 use crate::web::notice::Notice;
 use crate::web::operate::{attempt, operate};
 use crate::web::page::Page;
@@ -52,9 +52,9 @@ pub async fn get(
 /// Tries the changed server, or saves it.
 pub async fn post(
     State(state): State<WebState>,
-    Admin(admin): Admin,
+    _: Admin,
     PathId(name): PathId<ServerName>,
-    CsrfForm(mut fields): CsrfForm<Fields>,
+    RecentForm(admin, mut fields): RecentForm<Fields>,
 ) -> Result<Response, Response> {
     let (by, is_test) = (admin.user.id, fields.is_test());
     let (_, old) = stored(&state, &name).await?;

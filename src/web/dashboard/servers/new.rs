@@ -5,7 +5,7 @@ use super::tested;
 use crate::access::ServerName;
 use crate::app::error::OperationError;
 use crate::app::servers::ServerRefusal;
-use crate::web::extract::{Admin, CsrfForm};
+use crate::web::extract::{Admin, RecentForm};
 use crate::web::notice::Notice;
 use crate::web::operate::attempt;
 use crate::web::page::Page;
@@ -27,8 +27,8 @@ pub async fn get(State(state): State<WebState>, Admin(admin): Admin) -> Response
 /// Tries the server, or adds it.
 pub async fn post(
     State(state): State<WebState>,
-    Admin(admin): Admin,
-    CsrfForm(fields): CsrfForm<Fields>,
+    _: Admin,
+    RecentForm(admin, fields): RecentForm<Fields>,
 ) -> Result<Response, Response> {
     let (by, is_test) = (admin.user.id, fields.is_test());
     let before = fields.before(&state, by, None);

@@ -7,7 +7,7 @@ use crate::app::error::OperationError;
 use crate::app::users::By;
 use crate::id::UserId;
 use crate::web::dashboard::Frame;
-use crate::web::extract::{Admin, Confirmed, CsrfForm, PathId, SignedIn};
+use crate::web::extract::{Admin, Confirmed, PathId, RecentForm, SignedIn};
 use crate::web::notice::{Done, Notice};
 use crate::web::operate::{attempt, operate};
 use crate::web::page::Page;
@@ -58,8 +58,8 @@ pub struct UserConfirmView {
 /// The page of an act: the question and the deed.
 pub fn page(act: Act) -> MethodRouter<WebState> {
     get(move |state: State<WebState>, admin: Admin, id: PathId<UserId>| ask(act, state, admin, id)).post(
-        move |state: State<WebState>, admin: Admin, id: PathId<UserId>, _: CsrfForm<Confirmed>| {
-            do_it(act, state, admin, id)
+        move |state: State<WebState>, _: Admin, id: PathId<UserId>, form: RecentForm<Confirmed>| {
+            do_it(act, state, id, form)
         },
     )
 }
@@ -76,8 +76,8 @@ async fn ask(
 async fn do_it(
     act: Act,
     State(state): State<WebState>,
-    Admin(admin): Admin,
     PathId(id): PathId<UserId>,
+    RecentForm(admin, _): RecentForm<Confirmed>,
 ) -> Result<Response, Response> {
     let by = By::Admin(admin.user.id);
     match attempt(&state, move |app| act.perform(app, by, id)).await? {

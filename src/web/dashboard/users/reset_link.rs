@@ -4,7 +4,7 @@ use crate::app::error::OperationError;
 use crate::app::users::By;
 use crate::id::UserId;
 use crate::web::dashboard::Frame;
-use crate::web::extract::{Admin, Confirmed, CsrfForm, PathId};
+use crate::web::extract::{Admin, Confirmed, PathId, RecentForm};
 use crate::web::notice::Done;
 use crate::web::operate::{attempt, operate};
 use crate::web::page::Page;
@@ -46,9 +46,9 @@ pub async fn get(
 /// Makes it.
 pub async fn post(
     State(state): State<WebState>,
-    Admin(admin): Admin,
+    _: Admin,
     PathId(id): PathId<UserId>,
-    CsrfForm(_): CsrfForm<Confirmed>,
+    RecentForm(admin, _): RecentForm<Confirmed>,
 ) -> Result<Response, Response> {
     let by = By::Admin(admin.user.id);
     let username = operate(&state, move |app| Ok(app.user_entry(id)?.user.name.to_string())).await?;

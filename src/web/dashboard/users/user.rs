@@ -9,7 +9,7 @@ use crate::id::UserId;
 use crate::web::dashboard::Frame;
 use crate::web::dashboard::connections::ConnectionRow;
 use crate::web::dashboard::personal_tokens::TokenRow;
-use crate::web::extract::{Admin, CsrfForm, PathId, SignedIn};
+use crate::web::extract::{Admin, PathId, RecentForm, SignedIn};
 use crate::web::notice::{Done, Notice};
 use crate::web::operate::{attempt, operate};
 use crate::web::page::Page;
@@ -68,9 +68,9 @@ pub struct UserForm {
 /// Gives them their role and groups.
 pub async fn post(
     State(state): State<WebState>,
-    Admin(admin): Admin,
+    _: Admin,
     PathId(id): PathId<UserId>,
-    CsrfForm(form): CsrfForm<UserForm>,
+    RecentForm(admin, form): RecentForm<UserForm>,
 ) -> Result<Response, Response> {
     let by = By::Admin(admin.user.id);
     let groups = read_groups(&form.group);

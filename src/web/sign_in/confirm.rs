@@ -1,0 +1,207 @@
+//! `/confirm`: is it still you? Asks who is signed in for the password again, and renews the session.
+//!
+//! The same page stands at the address of a form that waits for the proof: see [`crate::web::extract::RecentForm`].
+
+use crate::account::session::Session;
+use crate::app::Caller;
+use crate::app::error::OperationError;
+use crate::web::extract::recent::Present;
+use crate::web::extract::{AnySignedIn, CsrfForm, PageQuery};
+use crate::web::operate::attempt_hashing;
+use crate::web::page::Page;
+use crate::web::respond::{LocalPath, operation_error, see_other, with_cookie};
+use crate::web::state::WebState;
+use crate::wire::paths;
+use askama::Template;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::RETRY_AFTER;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+
+/// `GET /confirm`, a refused `POST` of it, and the answer to a form that waits. Sends `form_token`, `password` and either
+/// `kept_form` to the form's address or `next` to `/confirm`.
+#[derive(Debug, Template)]
+#[template(path = "sign_in/confirm.html")]
+pub struct ConfirmView {
+    /// Bound to the session.
+    pub form_token: String,
+    /// Who is signed in.
+    pub username: String,
+    /// For how many minutes a proof is good.
+    pub minutes: u64,
+    /// What is asked for.
+    pub question: Question,
+    /// Why the last answer was not taken.
+    pub problem: Option<ConfirmProblem>,
+}
+
+/// What waits for the proof.
+#[derive(Debug, Clone)]
+pub struct Question {
+    /// Where the answer goes.
+    pub action: String,
+    /// The form that waits, sealed.
+    pub kept_form: Option<String>,
+    /// Where to go on to.
+    pub next: Option<LocalPath>,
+    /// There was a form, but it was too long to be kept.
+    pub is_too_long: bool,
+    /// Where to go instead.
+    pub back: String,
+}
+
+/// Why an answer was not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConfirmProblem {
+    /// It is not the password.
+    Wrong,
+    /// Too many attempts; the next one is looked at after so many seconds.
+    SlowedDown {
+        /// How long to wait.
+        seconds: u64,
+    },
+}
+
+/// Why there is no proof.
+pub enum Unproved {
+    /// The page says so.
+    Problem(ConfirmProblem),
+    /// The answer to give.
+    Otherwise(Response),
+}
+
+/// What the address of the page says.
+#[derive(Deserialize)]
+pub struct ConfirmQuery {
+    #[serde(default)]
+    next: String,
+}
+
+/// The question; for somebody who is on the way somewhere and whose last proof is good still, the way on.
+pub async fn get(
+    State(state): State<WebState>,
+    person: AnySignedIn,
+    PageQuery(query): PageQuery<ConfirmQuery>,
+) -> Response {
+    let next = LocalPath::parse(&query.next);
+    if !query.next.is_empty() && state.app.is_recently_proved(&person.session) {
+        return see_other(next.as_ref().map_or(paths::DASHBOARD, LocalPath::as_str));
+    }
+    Page::new(Question::of_page(next).view(&state, &person, None)).into_response()
+}
+
+/// What the form sends.
+#[derive(Deserialize)]
+pub struct ConfirmForm {
+    password: String,
+    #[serde(default)]
+    next: String,
+}
+
+/// The password.
+pub async fn post(
+    State(state): State<WebState>,
+    person: AnySignedIn,
+    caller: Caller,
+    CsrfForm(ConfirmForm { password, next }): CsrfForm<ConfirmForm>,
+) -> Response {
+    let next = LocalPath::parse(&next);
+    match prove(&state, &person.session, password, caller).await {
+        Ok((_, cookie)) => with_cookie(see_other(next.as_ref().map_or(paths::DASHBOARD, LocalPath::as_str)), &cookie),
+        Err(Unproved::Problem(problem)) => Question::of_page(next).ask(&state, &person, Some(problem)),
+        Err(Unproved::Otherwise(response)) => response,
+    }
+}
+
+/// Takes a password as proof; returns the renewed session and its cookie.
+pub async fn prove(
+    state: &WebState,
+    session: &Session,
+    password: String,
+    caller: Caller,
+) -> Result<(Session, String), Unproved> {
+    let id = session.id;
+    let proved = attempt_hashing(state, move |app| app.prove_again(id, &password, &caller));
+    match proved.await.map_err(Unproved::Otherwise)? {
+        Ok(session) => {
+            let cookie = state.session_cookie(session.id);
+            Ok((session, cookie))
+        }
+        Err(OperationError::Invalid(_)) => Err(Unproved::Problem(ConfirmProblem::Wrong)),
+        Err(OperationError::TooSoon(too_soon)) => {
+            let seconds = too_soon.wait.as_secs().max(1);
+            Err(Unproved::Problem(ConfirmProblem::SlowedDown { seconds }))
+        }
+        // It has ended meanwhile.
+        Err(OperationError::NotFound(_)) => Err(Unproved::Otherwise(see_other(paths::LOGIN))),
+        Err(error) => Err(Unproved::Otherwise(operation_error(&error))),
+    }
+}
+
+impl Question {
+    fn of_page(next: Option<LocalPath>) -> Self {
+        let (action, back) = (paths::CONFIRM.to_owned(), paths::DASHBOARD.to_owned());
+        Self { action, kept_form: None, next, is_too_long: false, back }
+    }
+
+    /// Before a form is done that was sent to `path` from the page `back`.
+    pub fn of_form(path: String, kept_form: String, back: Option<LocalPath>) -> Self {
+        let back = back.map_or_else(|| paths::DASHBOARD.to_owned(), |back| back.as_str().to_owned());
+        Self { action: path, kept_form: Some(kept_form), next: None, is_too_long: false, back }
+    }
+
+    /// Before a form that must be sent again from the page `back`.
+    pub fn too_long(back: Option<LocalPath>) -> Self {
+        Self { is_too_long: true, ..Self::of_page(back) }
+    }
+
+    /// The page that asks: 401, since nothing is done before it is answered.
+    pub fn ask(self, state: &WebState, person: &impl Present, problem: Option<ConfirmProblem>) -> Response {
+        let (status, wait) = match problem {
+            Some(ConfirmProblem::SlowedDown { seconds }) => (StatusCode::TOO_MANY_REQUESTS, Some(seconds)),
+            _ => (StatusCode::UNAUTHORIZED, None),
+        };
+        let mut response = Page::new(self.view(state, person, problem)).status(status).into_response();
+        if let Some(seconds) = wait {
+            response.headers_mut().insert(RETRY_AFTER, seconds.into());
+        }
+        response
+    }
+
+    fn view(self, state: &WebState, person: &impl Present, problem: Option<ConfirmProblem>) -> ConfirmView {
+        ConfirmView {
+            form_token: state.form_token(&person.session().id.to_string()),
+            username: person.user().name.to_string(),
+            minutes: state.app.options().sessions.proof_lasts.as_secs() / 60,
+            question: self,
+            problem,
+        }
+    }
+}
+
+#[cfg(test)]
+impl ConfirmView {
+    pub(crate) fn sample() -> Self {
+        Self {
+            form_token: "v4.local.sample".to_owned(),
+            username: "ada".to_owned(),
+            minutes: 10,
+            question: Question::of_form(
+                paths::PERSONAL_TOKEN_NEW.to_owned(),
+                "v4.local.sample".to_owned(),
+                LocalPath::parse(paths::PERSONAL_TOKEN_NEW),
+            ),
+            problem: None,
+        }
+    }
+
+    pub(crate) fn sample_of_page(problem: ConfirmProblem) -> Self {
+        let question = Question::of_page(LocalPath::parse(paths::SECURITY));
+        Self { question, problem: Some(problem), ..Self::sample() }
+    }
+
+    pub(crate) fn sample_too_long() -> Self {
+        Self { question: Question::too_long(LocalPath::parse(paths::CLIENT_PIN)), ..Self::sample() }
+    }
+}
