@@ -105,6 +105,18 @@ async fn furnished() -> House {
     let call = json!({"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": markup("called-tool")}});
     appliance.post_json("/mcp", &call, &headers).await;
     Browser::new().sign_in(&appliance, &markup("failed-name"), "x").await.expect(401);
+    // A browser that calls itself so.
+    let mut phone = Browser::new();
+    let login = phone.get(&appliance, "/login").await.expect(200);
+    let mut fields = Browser::form(&login, "/login").fields;
+    fields.retain(|(name, _)| name != "username" && name != "password");
+    fields.extend(
+        [("username", "ada"), ("password", "four quiet random words")].map(|(n, v)| (n.to_owned(), v.to_owned())),
+    );
+    let fields: Vec<_> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let (cookies, says) = (phone.cookie_header(), markup("agent-of-session"));
+    let headers = [("cookie", cookies.as_str()), ("origin", appliance.issuer()), ("user-agent", says.as_str())];
+    appliance.post_form("/login", &fields, &headers).await.expect(303);
     appliance.app.flush_events().unwrap();
 
     let user = appliance.admin.id;
