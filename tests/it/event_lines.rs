@@ -146,12 +146,12 @@ async fn each_act_of_an_admin_leaves_exactly_its_line() {
 
     Browser::signed_in(&story.appliance).await;
     story.left();
-    let security = "/dashboard/security";
-    let line = story.line(security, "/dashboard/security/sign-out-everywhere", &[], SessionsEnded).await;
+    let everywhere = "/dashboard/security/sign-out-everywhere";
+    let line = story.line(everywhere, everywhere, &[], SessionsEnded).await;
     assert_eq!(line.times, 1);
     let new = "a lantern over the harbour";
     let fields = [("current_password", PASSWORD), ("new_password", new), ("new_password_again", new)];
-    story.line(security, "/dashboard/security/password", &fields, PasswordChanged).await;
+    story.line("/dashboard/security", "/dashboard/security/password", &fields, PasswordChanged).await;
 }
 
 #[tokio::test]
