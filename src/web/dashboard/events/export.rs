@@ -103,6 +103,8 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     duration_ms: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    because: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     token: Option<Thing<'a, TokenId>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     grant: Option<GrantId>,
@@ -159,6 +161,7 @@ fn line(id: EventId, event: &Event) -> Vec<u8> {
             CallOutcome::BrokenOff => "broken off".to_owned(),
         }),
         duration_ms: event.call.as_ref().map(|call| call.millis),
+        because: event.refused.as_ref().map(|because| because.clause(at)),
         token: event.token.as_ref().map(thing),
         grant: event.grant,
         key: event.key,
