@@ -90,6 +90,9 @@ impl Dashboard {
         self.add_people(USERS_AT_MOST / parts);
         self.add_tokens(TOKENS_AT_MOST / parts);
         self.add_events(EVENTS_AT_MOST / parts);
+        // It took a while, and some pages ask again after one.
+        self.cookies.clear();
+        self.sign_in();
     }
 
     fn add_people(&mut self, count: usize) {
