@@ -67,3 +67,51 @@ if (watched) {
   };
   setTimeout(look, 2000);
 }
+
+// Passkeys: a form carries what to ask the authenticator; the answer goes into its fields and comes as every other form.
+const toBytes = (text) => Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (c) => c.charCodeAt(0));
+const toText = (bytes) =>
+  btoa(String.fromCharCode(...new Uint8Array(bytes))).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+
+const askPasskey = {
+  async create(publicKey) {
+    publicKey.user.id = toBytes(publicKey.user.id);
+    const { response } = await navigator.credentials.create({ publicKey });
+    return { client_data: response.clientDataJSON, authenticator_data: response.getAuthenticatorData() };
+  },
+  async get(publicKey) {
+    const { rawId, response } = await navigator.credentials.get({ publicKey });
+    return {
+      credential: rawId,
+      owner: response.userHandle ?? [],
+      client_data: response.clientDataJSON,
+      authenticator_data: response.authenticatorData,
+      signature: response.signature,
+    };
+  },
+};
+
+for (const form of document.querySelectorAll("form[data-passkey]")) {
+  if (!window.PublicKeyCredential?.prototype) continue;
+  form.hidden = false;
+  form.querySelector("[type=submit]").disabled = false;
+  for (const note of document.querySelectorAll("[data-without-passkeys]")) note.hidden = true;
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const problem = form.querySelector("[data-problem]");
+    problem.hidden = true;
+    try {
+      const options = JSON.parse(form.dataset.options);
+      options.challenge = toBytes(options.challenge);
+      for (const known of [...(options.allowCredentials ?? []), ...(options.excludeCredentials ?? [])]) known.id = toBytes(known.id);
+      const answer = await askPasskey[form.dataset.passkey](options);
+      for (const [name, value] of Object.entries(answer)) form.elements[name].value = toText(value);
+      form.submit();
+    } catch (error) {
+      const again = error.name === "InvalidStateError" && form.dataset.already;
+      problem.textContent = again || form.dataset.failed;
+      problem.hidden = false;
+      said.textContent = problem.textContent;
+    }
+  });
+}

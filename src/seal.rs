@@ -35,6 +35,8 @@ pub enum Purpose {
     EnteredSecret,
     /// A form that waits until its sender has proved again who is there.
     KeptForm,
+    /// What an authenticator is asked to sign.
+    PasskeyQuestion,
     /// A place in a long list.
     Cursor,
     /// The cookie that names a sign-in whose second factor is still missing.
@@ -58,6 +60,7 @@ impl Purpose {
             Self::ServerSecret => "keyward/server-secret/1",
             Self::EnteredSecret => "keyward/entered-secret/1",
             Self::KeptForm => "keyward/kept-form/1",
+            Self::PasskeyQuestion => "keyward/passkey-question/1",
             Self::Cursor => "keyward/cursor/1",
             Self::HalfSessionCookie => "keyward/half-session/1",
             Self::FactorSecret => "keyward/factor-secret/1",

@@ -4,6 +4,7 @@
 //! give it (or a recovery code) after the password. Its secret is sealed for its owner: moved to another user's row it opens
 //! nothing.
 
+use crate::account::passkey::Passkey;
 use crate::account::recovery_code::RecoveryCode;
 use crate::account::totp::{TotpCode, TotpSecret};
 use crate::clock::Timestamp;
@@ -30,6 +31,8 @@ pub struct Factor {
 pub enum FactorKind {
     /// An app that shows codes.
     Authenticator(Authenticator),
+    /// A key on a device or in a password manager.
+    Passkey(Passkey),
 }
 
 impl FactorKind {
@@ -37,6 +40,7 @@ impl FactorKind {
     pub const fn in_words(&self) -> &'static str {
         match self {
             Self::Authenticator(_) => "an authenticator app",
+            Self::Passkey(_) => "a passkey",
         }
     }
 }

@@ -5,6 +5,7 @@ pub mod factor;
 pub mod group;
 pub mod half_session;
 pub mod invitation;
+pub mod passkey;
 pub mod password;
 pub mod password_reset;
 pub mod personal_token;

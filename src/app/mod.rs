@@ -15,6 +15,7 @@ pub mod introspect;
 pub mod invitations;
 pub mod live;
 pub mod origin;
+pub mod passkeys;
 pub mod password_resets;
 pub mod personal_tokens;
 pub mod register;

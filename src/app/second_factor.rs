@@ -199,7 +199,7 @@ impl App {
     pub(super) fn add_factor(
         &self,
         new: NewFactor,
-        allowed: impl FnOnce(&WriteTx) -> Result<(), OperationError> + Send + 'static,
+        allowed: impl FnOnce(&mut WriteTx) -> Result<(), OperationError> + Send + 'static,
     ) -> Result<Added, OperationError> {
         let (owner, session) = (new.owner, new.renewed.id());
         let codes = self.store.write(move |tx| {
@@ -469,7 +469,7 @@ pub(super) fn use_code(
     match code {
         TypedCode::Totp(code) => {
             for factor in factors_of(tx, user)? {
-                let FactorKind::Authenticator(app) = &factor.kind;
+                let FactorKind::Authenticator(app) = &factor.kind else { continue };
                 let after = app.after(sealer, user, *code, now).unwrap_or_else(|error| {
                     tracing::error!(%user, factor = %factor.id, %error, "the secret of a factor cannot be opened");
                     None
@@ -492,7 +492,11 @@ pub(super) fn use_code(
     Err(OperationError::invalid(WRONG_CODE))
 }
 
-fn half_session(tx: &impl Reads, key: HalfSessionKey, now: Timestamp) -> Result<Option<User>, OperationError> {
+pub(super) fn half_session(
+    tx: &impl Reads,
+    key: HalfSessionKey,
+    now: Timestamp,
+) -> Result<Option<User>, OperationError> {
     let Some(half) = tx.get(HALF_SESSIONS, &(key.user, key.id))? else { return Ok(None) };
     Ok(tx.get(USERS, &key.user)?.filter(|user| half.is_good_for(user, now)))
 }

@@ -27,7 +27,7 @@ use crate::secret::TokenDigest;
 use crate::store::tables::{
     AUTHORIZATION_CODES, CLIENTS, GRANT_DAYS, GRANT_USES, GRANTS, GRANTS_BY_CLIENT, GRANTS_BY_USER, HALF_SESSIONS,
     INVITATIONS, PASSWORD_RESETS, PERSONAL_TOKENS, REFRESH_PACES, REFRESH_TOKENS, REVOCATIONS, SESSIONS, TOKEN_DAYS,
-    TOKEN_USES, USED_ASSERTIONS,
+    TOKEN_USES, USED_ASSERTIONS, USED_CHALLENGES,
 };
 use crate::store::{Key, Reads, Record, Scan, Table, WriteTx};
 use std::time::Duration;
@@ -145,6 +145,11 @@ impl App {
             USED_ASSERTIONS,
             move |until| *until <= now,
             |tx, digest, _| Ok(tx.remove(USED_ASSERTIONS, &digest).map(drop)?),
+        )?;
+        self.sweep_table(
+            USED_CHALLENGES,
+            move |until| *until <= now,
+            |tx, digest, _| Ok(tx.remove(USED_CHALLENGES, &digest).map(drop)?),
         )?;
         self.sweep_events()
     }

@@ -65,6 +65,8 @@ pub const SESSIONS_BY_USER: Table<(UserId, SessionId), ()> = Table::new("session
 pub const HALF_SESSIONS: Table<(UserId, HalfSessionId), HalfSession> = Table::new("half_sessions");
 /// Users' second factors, their secrets sealed.
 pub const FACTORS: Table<(UserId, FactorId), Factor> = Table::new("factors");
+/// Questions that an authenticator has answered, by the digest of their challenge, until their time is over.
+pub const USED_CHALLENGES: Table<TokenDigest, Timestamp> = Table::new("used_challenges");
 /// Digests of the recovery codes of a user.
 pub const RECOVERY_CODES: Table<UserId, RecoveryCodes> = Table::new("recovery_codes");
 /// What is asked of people who sign in; the default without a row.

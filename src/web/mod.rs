@@ -5,6 +5,7 @@ pub mod assets;
 pub mod when;
 pub mod chart;
 pub mod qr;
+pub mod passkey;
 pub mod error;
 pub mod respond;
 pub mod cookies;

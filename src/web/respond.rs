@@ -58,9 +58,7 @@ pub fn on_the_way(page: &str, next: &LocalPath) -> String {
 
 /// The page that asks who is there, on the way to `next`.
 pub fn confirm_path(next: Option<&LocalPath>) -> String {
-    let Some(next) = next else { return paths::CONFIRM.to_owned() };
-    let query: String = url::form_urlencoded::Serializer::new(String::new()).append_pair("next", &next.0).finish();
-    format!("{}?{query}", paths::CONFIRM)
+    next.map_or_else(|| paths::CONFIRM.to_owned(), |next| on_the_way(paths::CONFIRM, next))
 }
 
 /// A path of this site to go on to: never another host, however it is written.

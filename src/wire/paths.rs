@@ -52,6 +52,10 @@ pub const RESET: &str = "/reset";
 pub const LOGIN: &str = "/login";
 /// The second factor, after the password.
 pub const SECOND_FACTOR: &str = "/login/second-factor";
+/// Sign in with a passkey alone.
+pub const PASSKEY_SIGN_IN: &str = "/login/passkey";
+/// A passkey, after the password.
+pub const PASSKEY_SECOND_FACTOR: &str = "/login/second-factor/passkey";
 /// Prove again who is there; `?next=` says where to go on to.
 pub const CONFIRM: &str = "/confirm";
 /// Sign out.
@@ -171,6 +175,8 @@ pub const SESSION_END: &str = "/dashboard/security/sessions/{id}/end";
 pub const SECURITY_SIGN_OUT_EVERYWHERE: &str = "/dashboard/security/sign-out-everywhere";
 /// Add an authenticator app.
 pub const AUTHENTICATOR: &str = "/dashboard/security/authenticator";
+/// Add a passkey.
+pub const PASSKEY_NEW: &str = "/dashboard/security/passkeys/new";
 /// Make new recovery codes.
 pub const RECOVERY_CODES: &str = "/dashboard/security/recovery-codes";
 /// Remove a second factor.

@@ -45,7 +45,7 @@ for (const javaScript of [true, false]) {
         await signIn(page, appliance);
         await heading(page, "One more step");
         await page.getByLabel("Code").fill(codes[0]);
-        await page.getByRole("button", { name: "Sign in" }).click();
+        await page.getByRole("button", { name: "Sign in", exact: true }).click();
         await heading(page, /^Allow /);
         await page.getByRole("button", { name: "Allow", exact: true }).click();
         await heading(page, "Back at the client");

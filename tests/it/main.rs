@@ -24,6 +24,7 @@ mod mcp;
 mod metadata;
 mod open_streams;
 mod pages;
+mod passkeys;
 mod personal_tokens;
 mod refresh_rotation;
 mod registration;

@@ -157,6 +157,9 @@ const FORMS: &[&str] = &[
     "INVITATION_REVOKE",
     "LOGIN",
     "LOGOUT",
+    "PASSKEY_NEW",
+    "PASSKEY_SECOND_FACTOR",
+    "PASSKEY_SIGN_IN",
     "PERSONAL_TOKEN_NEW",
     "PERSONAL_TOKEN_RENAME",
     "PERSONAL_TOKEN_REVOKE",
@@ -321,7 +324,7 @@ async fn who_must_add_a_factor_first_opens_and_sends_nothing_else() {
         let before = everything(&appliance);
         let cookies = browser.cookie_header();
         for (name, path) in all_paths(&appliance) {
-            let may = ["AUTHENTICATOR", "CONFIRM"].contains(&name.as_str());
+            let may = ["AUTHENTICATOR", "CONFIRM", "PASSKEY_NEW"].contains(&name.as_str());
             if may || OPEN.contains(&name.as_str()) || FOR_PROGRAMS.contains(&name.as_str()) {
                 continue;
             }

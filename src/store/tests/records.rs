@@ -7,6 +7,7 @@ use crate::account::factor::{Authenticator, Factor, FactorKind};
 use crate::account::group::{Group, GroupName};
 use crate::account::half_session::HalfSession;
 use crate::account::invitation::{Invitation, InvitationEnd};
+use crate::account::passkey::{CoseKey, Passkey};
 use crate::account::password::PasswordHash;
 use crate::account::password_reset::PasswordReset;
 use crate::account::personal_token::{PersonalToken, Reach, Replacement, TokenName};
@@ -125,10 +126,18 @@ fn the_bytes_of_later_versions_are_frozen_and_those_before_open() {
     assert_eq!(golden.missing, "", "add these lines to golden_records.txt");
 }
 
-fn factors() -> [Factor; 2] {
+fn factors() -> [Factor; 3] {
     let kind = FactorKind::Authenticator(Authenticator::sample("v4.local.sealed", 59_666_666));
     let unused = Factor { id: FactorId::from_bytes([8; 16]), added_at: NOW, used_at: None, kind };
-    [unused.clone(), Factor { used_at: Some(NOW + days(1)), ..unused }]
+    let passkey = FactorKind::Passkey(Passkey {
+        name: "Blue".to_owned(),
+        credential: vec![9; 3],
+        key: CoseKey::EdDsa(vec![7; 32]),
+        counter: 7,
+        backed_up: true,
+    });
+    let used = Factor { used_at: Some(NOW + days(1)), ..unused.clone() };
+    [unused.clone(), used, Factor { kind: passkey, ..unused }]
 }
 
 fn sign_in_policies() -> [SignInPolicy; 3] {

@@ -106,7 +106,7 @@ impl SecurityView {
             password_length: (MIN_PASSWORD, MAX_PASSWORD),
             current_problem: None,
             new_problem: None,
-            factors: FactorSection::of(&factors, state.app.now()),
+            factors: FactorSection::of(&factors, state.app.relying_party().is_some(), state.app.now()),
             sessions,
         })
     }

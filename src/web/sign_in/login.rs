@@ -13,6 +13,7 @@ use crate::web::extract::{CsrfForm, FormRefusal, PageQuery, PreviousSession, Sig
 use crate::web::notice::Done;
 use crate::web::operate::{attempt, attempt_hashing};
 use crate::web::page::{FormAction, Page};
+use crate::web::passkey::PasskeyAsk;
 use crate::web::respond::{LocalPath, on_the_way, operation_error, see_other, with_cookie};
 use crate::web::state::WebState;
 use crate::wire::paths;
@@ -37,6 +38,8 @@ pub struct LoginView {
     pub for_client: Option<String>,
     /// What was just done, as a sentence: "You are signed out."
     pub notice: Option<String>,
+    /// What an authenticator is asked that signs in alone; none where there are no passkeys.
+    pub passkey: Option<PasskeyAsk>,
     /// Why the last attempt failed.
     pub problem: Option<LoginProblem>,
 }
@@ -53,6 +56,8 @@ pub enum LoginProblem {
     },
     /// The page was open too long, or cookies are off.
     Stale,
+    /// The passkey was not accepted.
+    Passkey,
 }
 
 /// What the address of the page says.
@@ -129,6 +134,17 @@ pub async fn post(
     Ok(form.page(&state, visitor, status).await)
 }
 
+/// The page again, after the form of a passkey that was not taken.
+pub(super) async fn stale(state: &WebState, visitor: Visitor, body: &[u8]) -> Response {
+    Form::again(body).page(state, visitor, StatusCode::FORBIDDEN).await
+}
+
+/// The page again, after a passkey that was not accepted.
+pub(super) async fn passkey_refused(state: &WebState, visitor: Visitor, next: Option<LocalPath>) -> Response {
+    let form = Form { next, problem: Some(LoginProblem::Passkey), ..Form::default() };
+    form.page(state, visitor, StatusCode::UNAUTHORIZED).await
+}
+
 /// What the page is filled in with.
 #[derive(Default)]
 struct Form {
@@ -160,6 +176,7 @@ impl Form {
         let request = self.next.as_ref().map(AuthorizationPath::of).unwrap_or_default();
         let view = LoginView {
             form_token: state.form_token(visitor.binding()),
+            passkey: PasskeyAsk::to_sign_in(&state.app, visitor.binding()),
             username: self.username,
             for_client: request.client_name(state).await,
             next: self.next.map(|next| next.as_str().to_owned()).unwrap_or_default(),
@@ -236,6 +253,7 @@ impl LoginView {
             next: "/dashboard".to_owned(),
             for_client: None,
             notice: Some("You are signed out.".to_owned()),
+            passkey: Some(PasskeyAsk::sample()),
             problem: None,
         }
     }

@@ -3,6 +3,7 @@
 pub mod login;
 pub mod confirm;
 pub mod logout;
+pub mod passkey;
 pub mod second_factor;
 pub mod set_up;
 pub mod invitation;

@@ -10,8 +10,9 @@ use crate::app::second_factor::UsedCode;
 use crate::web::cookies::CookieKind;
 use crate::web::extract::{CsrfForm, FormRefusal, HalfSignedIn, PageQuery, PreviousSession};
 use crate::web::notice::Notice;
-use crate::web::operate::attempt;
+use crate::web::operate::{attempt, operate};
 use crate::web::page::Page;
+use crate::web::passkey::PasskeyAsk;
 use crate::web::respond::{LocalPath, login_path, operation_error, see_other, with_cookie};
 use crate::web::sign_in::LoginProblem;
 use crate::web::sign_in::login::AuthorizationPath;
@@ -34,6 +35,10 @@ pub struct SecondFactorView {
     pub username: String,
     /// Where to go afterwards: a path of this origin; may be empty.
     pub next: String,
+    /// Whether there is an app that shows codes.
+    pub has_app: bool,
+    /// What an authenticator is asked; none where the user has no passkey.
+    pub passkey: Option<PasskeyAsk>,
     /// Why the last attempt failed.
     pub problem: Option<LoginProblem>,
 }
@@ -50,11 +55,11 @@ pub async fn get(
     State(state): State<WebState>,
     half: Option<HalfSignedIn>,
     PageQuery(query): PageQuery<SecondFactorQuery>,
-) -> Response {
+) -> Result<Response, Response> {
     let next = LocalPath::parse(&query.next);
     match half {
-        Some(half) => page(&state, &half, next.as_ref(), None, StatusCode::OK),
-        None => over(next.as_ref()),
+        Some(half) => page(&state, &half, next.as_ref(), None, StatusCode::OK).await,
+        None => Ok(over(next.as_ref())),
     }
 }
 
@@ -80,7 +85,7 @@ pub async fn post(
         (Ok(CsrfForm(form)), None) => return Ok(over(LocalPath::parse(&form.next).as_ref())),
         (Err(FormRefusal::NotOurs { body }), Some(half)) => {
             let next = next_in(&body);
-            return Ok(page(&state, &half, next.as_ref(), Some(LoginProblem::Stale), StatusCode::FORBIDDEN));
+            return page(&state, &half, next.as_ref(), Some(LoginProblem::Stale), StatusCode::FORBIDDEN).await;
         }
         // The password was given here, and is too long ago.
         (Err(FormRefusal::NotOurs { body }), None)
@@ -111,17 +116,21 @@ pub async fn post(
         }
         Err(error) => return Err(operation_error(&error)),
     };
-    Ok(page(&state, &half, next.as_ref(), Some(problem), status))
+    page(&state, &half, next.as_ref(), Some(problem), status).await
 }
 
-fn page(
+pub(super) async fn page(
     state: &WebState,
     half: &HalfSignedIn,
     next: Option<&LocalPath>,
     problem: Option<LoginProblem>,
     status: StatusCode,
-) -> Response {
+) -> Result<Response, Response> {
+    let user = half.user.clone();
+    let factors = operate(state, move |app| app.factors(&user)).await?;
     let view = SecondFactorView {
+        has_app: factors.has_authenticator(),
+        passkey: PasskeyAsk::to_finish_sign_in(&state.app, &half.binding(), &factors.all),
         form_token: state.form_token(&half.binding()),
         username: half.user.name.to_string(),
         next: next.map(|next| next.as_str().to_owned()).unwrap_or_default(),
@@ -132,11 +141,11 @@ fn page(
     if let Some(LoginProblem::SlowedDown { seconds }) = problem {
         response.headers_mut().insert(RETRY_AFTER, seconds.into());
     }
-    response
+    Ok(response)
 }
 
 /// To the password again.
-fn over(next: Option<&LocalPath>) -> Response {
+pub(super) fn over(next: Option<&LocalPath>) -> Response {
     let begin = Notice::SignInOver.at(paths::LOGIN);
     let next = next.map(login_path);
     let next = next.as_deref().and_then(|path| path.split_once('?')).map(|(_, query)| query);
@@ -163,11 +172,17 @@ impl SecondFactorView {
             form_token: "v4.local.sample".to_owned(),
             username: "ada".to_owned(),
             next: "/authorize?client_id=a&state=\"><script>alert(1)</script>".to_owned(),
+            has_app: true,
+            passkey: None,
             problem: None,
         }
     }
 
     pub(crate) fn sample_refused(problem: LoginProblem) -> Self {
         Self { problem: Some(problem), next: String::new(), ..Self::sample() }
+    }
+
+    pub(crate) fn sample_of_passkey() -> Self {
+        Self { has_app: false, passkey: Some(PasskeyAsk::sample()), ..Self::sample() }
     }
 }

@@ -92,7 +92,7 @@ export async function picture(page, name) {
 export async function signIn(page, { username, password }) {
   await page.getByLabel("User name").fill(username);
   await page.getByLabel("Password").fill(password);
-  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("button", { name: "Sign in", exact: true }).click();
 }
 
 /** Waits until the tab's main heading is `name`. */

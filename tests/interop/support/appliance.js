@@ -77,8 +77,8 @@ export async function startFixture({ config } = {}) {
 }
 
 /** Runs `keyward serve` on `dataDir` and waits until it answers; `setupUrl` is the link of a first start. */
-export async function startServe({ dataDir, port }) {
-  const url = `http://127.0.0.1:${port}`;
+export async function startServe({ dataDir, port, host = "127.0.0.1" }) {
+  const url = `http://${host}:${port}`;
   const args = ["serve", "--data-dir", dataDir, "--listen", `127.0.0.1:${port}`, "--public-url", url];
   const child = launch(args, tmpdir());
   try {

@@ -5,6 +5,8 @@
 pub struct Form {
     pub action: Option<String>,
     pub fields: Vec<(String, String)>,
+    /// What an authenticator is asked.
+    pub options: Option<String>,
 }
 
 /// The forms of a page that are sent by POST.
@@ -38,7 +40,7 @@ fn read_form(form: &str) -> Form {
             fields.push((name, unescape(text)));
         }
     }
-    Form { action: attribute(opening(form), "action"), fields }
+    Form { action: attribute(opening(form), "action"), fields, options: attribute(opening(form), "data-options") }
 }
 
 fn opening(tag: &str) -> &str {

@@ -14,7 +14,7 @@ use crate::web::notice::Notice;
 use crate::web::operate::{attempt, operate};
 use crate::web::page::Page;
 use crate::web::qr::Qr;
-use crate::web::respond::{LocalPath, operation_error, see_other, with_cookie};
+use crate::web::respond::{LocalPath, on_the_way, operation_error, see_other, with_cookie};
 use crate::web::sign_in::login::AuthorizationPath;
 use crate::web::state::WebState;
 use crate::wire::paths;
@@ -44,6 +44,8 @@ pub struct AuthenticatorView {
     pub address: String,
     /// The same as a QR code.
     pub qr: Option<Qr>,
+    /// Whether a passkey could be added instead.
+    pub or_passkey: bool,
     /// Why the app was not added, as a sentence.
     pub problem: Option<String>,
 }
@@ -130,10 +132,19 @@ fn page(
         secret: letters.chunks(4).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join(" "),
         qr: Qr::of(&enrolment.address),
         address: enrolment.address.to_string(),
+        or_passkey: state.app.relying_party().is_some(),
         problem,
     };
     let on_the_way = next.map(AuthorizationPath::of).unwrap_or_default();
     Page::new(view).status(status).form_action(on_the_way.form_action()).into_response()
+}
+
+impl AuthenticatorView {
+    /// The page of the other kind of factor, on the same way.
+    fn passkey_url(&self) -> String {
+        LocalPath::parse(&self.next)
+            .map_or_else(|| paths::PASSKEY_NEW.to_owned(), |next| on_the_way(paths::PASSKEY_NEW, &next))
+    }
 }
 
 #[cfg(test)]
@@ -150,6 +161,7 @@ impl AuthenticatorView {
             secret: "GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ".to_owned(),
             qr: Qr::of(address),
             address: address.to_owned(),
+            or_passkey: true,
             problem: None,
         }
     }

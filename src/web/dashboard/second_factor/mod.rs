@@ -2,11 +2,13 @@
 //! who must have one. What there is stands on the page Security.
 
 pub mod authenticator;
+pub mod passkey;
 pub mod recovery_codes;
 pub mod remove;
 pub mod policy;
 
 pub use authenticator::AuthenticatorView;
+pub use passkey::PasskeyNewView;
 pub use policy::SignInPolicyView;
 pub use recovery_codes::{RecoveryCodesRenewView, RecoveryCodesView};
 pub use remove::FactorRemoveView;
@@ -27,6 +29,8 @@ pub struct FactorSection {
     pub recovery: Option<(usize, When)>,
     /// Whether an authenticator app can be added.
     pub wants_app: bool,
+    /// Whether passkeys can be added.
+    pub wants_passkey: bool,
     /// Whether the user must have a factor.
     pub demanded: bool,
 }
@@ -36,8 +40,10 @@ pub struct FactorSection {
 pub struct FactorRow {
     /// Its id.
     pub id: FactorId,
-    /// What it is.
+    /// What it is, or what its owner calls it.
     pub name: String,
+    /// What it is, beside its name; may be empty.
+    pub note: &'static str,
     /// Since when.
     pub added: When,
     /// When it was used last.
@@ -46,9 +52,10 @@ pub struct FactorRow {
 
 impl FactorSection {
     /// What there is.
-    pub fn of(factors: &Factors, now: Timestamp) -> Self {
+    pub fn of(factors: &Factors, wants_passkey: bool, now: Timestamp) -> Self {
         let is_app = |factor: &Factor| matches!(factor.kind, FactorKind::Authenticator(_));
         Self {
+            wants_passkey,
             wants_app: !factors.all.iter().any(is_app),
             rows: factors.all.iter().map(|factor| FactorRow::of(factor, now)).collect(),
             recovery: factors.recovery.map(|(left, made_at)| (left, When::new(made_at, now))),
@@ -64,12 +71,17 @@ impl FactorSection {
 
 impl FactorRow {
     fn of(factor: &Factor, now: Timestamp) -> Self {
-        let name = match factor.kind {
-            FactorKind::Authenticator(_) => "Authenticator app",
+        let (name, note) = match &factor.kind {
+            FactorKind::Authenticator(_) => ("Authenticator app".to_owned(), ""),
+            FactorKind::Passkey(passkey) if passkey.backed_up => {
+                (passkey.name.clone(), "passkey, kept elsewhere as well")
+            }
+            FactorKind::Passkey(passkey) => (passkey.name.clone(), "passkey"),
         };
         Self {
             id: factor.id,
-            name: name.to_owned(),
+            name,
+            note,
             added: When::new(factor.added_at, now),
             used: factor.used_at.map(|at| When::new(at, now)),
         }
@@ -80,15 +92,16 @@ impl FactorRow {
 impl FactorSection {
     pub(crate) fn sample() -> Self {
         Self {
-            rows: vec![FactorRow::sample()],
+            rows: vec![FactorRow::sample(), FactorRow::sample_passkey()],
             recovery: Some((2, When::sample(-86_400 * 40))),
             wants_app: false,
+            wants_passkey: true,
             demanded: true,
         }
     }
 
     pub(crate) fn sample_none() -> Self {
-        Self { rows: Vec::new(), recovery: None, wants_app: true, demanded: false }
+        Self { rows: Vec::new(), recovery: None, wants_app: true, wants_passkey: false, demanded: false }
     }
 }
 
@@ -98,8 +111,14 @@ impl FactorRow {
         Self {
             id: FactorId::from_bytes([0x33; 16]),
             name: "Authenticator app".to_owned(),
+            note: "",
             added: When::sample(-86_400 * 40),
             used: Some(When::sample(-7_200)),
         }
+    }
+
+    pub(crate) fn sample_passkey() -> Self {
+        let (name, note) = ("<b>Blue key</b>".to_owned(), "passkey");
+        Self { id: FactorId::from_bytes([0x34; 16]), name, note, used: None, ..Self::sample() }
     }
 }

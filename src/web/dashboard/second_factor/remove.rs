@@ -37,7 +37,7 @@ pub async fn get(
 ) -> Result<Response, Response> {
     let user = signed_in.user.clone();
     let factors = operate(&state, move |app| app.factors(&user)).await?;
-    let FactorSection { rows, demanded, .. } = FactorSection::of(&factors, state.app.now());
+    let FactorSection { rows, demanded, .. } = FactorSection::of(&factors, false, state.app.now());
     let is_last = rows.len() == 1;
     let factor = rows.into_iter().find(|row| row.id == id).ok_or_else(|| ErrorView::not_found().into_response())?;
     let frame = Frame::new(&state, &signed_in, Done(None));
