@@ -60,7 +60,7 @@ pub struct Factors {
 /// An authenticator app that is being set up. Nothing of it is stored: the form carries it.
 #[derive(Debug)]
 pub struct Enrolment {
-    /// For the form; opens for the same session.
+    /// For the form; opens for the same user.
     pub sealed: String,
     /// The secret, for who types it.
     pub secret: Zeroizing<String>,
@@ -141,14 +141,14 @@ impl App {
         })
     }
 
-    /// Begins to set up an authenticator app for `user`, in the browser with this session.
-    pub fn begin_authenticator(&self, session: SessionId, user: &User) -> Enrolment {
-        self.enrolment(session, user, &TotpSecret::generate(&*self.entropy))
+    /// Begins to set up an authenticator app for `user`.
+    pub fn begin_authenticator(&self, user: &User) -> Enrolment {
+        self.enrolment(user, &TotpSecret::generate(&*self.entropy))
     }
 
     /// The same again, after a form that was refused; nothing once its time is over.
-    pub fn resume_authenticator(&self, session: SessionId, user: &User, sealed: &str) -> Option<Enrolment> {
-        self.enrolled(session, user.id, sealed).map(|secret| self.enrolment(session, user, &secret))
+    pub fn resume_authenticator(&self, user: &User, sealed: &str) -> Option<Enrolment> {
+        self.enrolled(user.id, sealed).map(|secret| self.enrolment(user, &secret))
     }
 
     /// Adds the app that was set up, which has shown `code`. Every other session of the user ends with a first factor, and
@@ -162,7 +162,7 @@ impl App {
         caller: &Caller,
     ) -> Result<Added, OperationError> {
         let (now, id) = (self.now(), user.id);
-        let secret = self.enrolled(session, id, sealed).ok_or_else(|| OperationError::invalid(OVER))?;
+        let secret = self.enrolled(id, sealed).ok_or_else(|| OperationError::invalid(OVER))?;
         let step = match code {
             TypedCode::Totp(code) => secret.step_of(*code, now, None),
             TypedCode::Recovery(_) | TypedCode::Neither => None,
@@ -319,7 +319,7 @@ impl App {
     }
 
     /// Tells the log of a code that was wrong.
-    fn count_wrong_code<T>(
+    pub(super) fn count_wrong_code<T>(
         &self,
         outcome: Result<T, OperationError>,
         user: UserId,
@@ -332,19 +332,18 @@ impl App {
         outcome
     }
 
-    fn enrolment(&self, session: SessionId, user: &User, secret: &TotpSecret) -> Enrolment {
+    fn enrolment(&self, user: &User, secret: &TotpSecret) -> Enrolment {
         let text = secret.to_text();
-        let sealed =
-            self.sealer.seal(Purpose::FactorEnrolment, &(user.id, session, text.as_str()), self.now(), ENROLMENT_LIFE);
+        let sealed = self.sealer.seal(Purpose::FactorEnrolment, &(user.id, text.as_str()), self.now(), ENROLMENT_LIFE);
         let issuer = format!("Keyward {}", self.options.issuer.origin_host());
         Enrolment { sealed, address: secret.address(&issuer, user.name.as_str()), secret: text }
     }
 
-    fn enrolled(&self, session: SessionId, user: UserId, sealed: &str) -> Option<TotpSecret> {
+    fn enrolled(&self, user: UserId, sealed: &str) -> Option<TotpSecret> {
         let opened = self.sealer.open(Purpose::FactorEnrolment, sealed, self.now());
-        let (owner, browser, secret): (UserId, SessionId, String) = opened.ok()?;
+        let (owner, secret): (UserId, String) = opened.ok()?;
         let secret = Zeroizing::new(secret);
-        TotpSecret::parse(&secret).filter(|_| owner == user && browser == session)
+        TotpSecret::parse(&secret).filter(|_| owner == user)
     }
 }
 

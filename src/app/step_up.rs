@@ -1,20 +1,33 @@
-//! Is it still the same person? What hands out power asks again when the last proof is too old.
+//! Is it still the same person? What hands out power asks again when the last proof is too old: for the password, or for a
+//! code of a second factor.
 //!
 //! A proof renews the session under a new id, so that whoever had a copy of the old one gains nothing. Wrong answers are
 //! counted together with those at sign-in.
 
+use crate::account::factor::TypedCode;
 use crate::account::session::Session;
 use crate::account::user::User;
 use crate::app::error::OperationError;
+use crate::app::second_factor::use_code;
 use crate::app::sign_in::{NewSession, add_session, remove_session};
 use crate::app::{App, Caller};
 use crate::event::{Event, EventKind};
 use crate::id::SessionId;
+use crate::secret::Secret;
 use crate::store::Reads;
 use crate::store::tables::{SESSIONS, USERS};
 
 /// Why a proof was not taken.
 const WRONG: &str = "This is not your password. Check it and try again.";
+
+/// What is given as proof.
+#[derive(Debug)]
+pub enum Proof {
+    /// The password.
+    Password(Secret<String>),
+    /// A code of a second factor, which is used up by it.
+    Code(TypedCode),
+}
 
 impl App {
     /// Whether who is at this session was proved a short while ago.
@@ -22,24 +35,27 @@ impl App {
         session.is_recently_proved(self.now(), &self.options.sessions)
     }
 
-    /// Takes the password of the session's user as proof that they are still there; returns the session under its new id.
-    pub fn prove_again(&self, id: SessionId, password: &str, caller: &Caller) -> Result<Session, OperationError> {
+    /// Takes what the session's user knows or has as proof that they are still there; returns the session under its new id.
+    pub fn prove_again(&self, id: SessionId, proof: Proof, caller: &Caller) -> Result<Session, OperationError> {
         let (now, policy) = (self.now(), self.options.sessions);
         let over = || OperationError::NotFound("session");
         let standing = self.session(id, caller.into())?.ok_or_else(over)?;
         let (session, user) = (standing.session().clone(), standing.user().clone());
         let (user_id, key) = (user.id, user.name.canonical());
         self.begin_attempt(&key, Some(user_id), caller, now)?;
-        if !user.password.verify(password) {
-            tracing::info!(user = %user_id, address = ?caller.address, "proof refused");
-            self.repeats.count(EventKind::SignInFailed, Some(user_id), caller.address);
-            return Err(OperationError::invalid(WRONG));
-        }
-        self.end_attempt(&key, caller);
+        let code = match proof {
+            Proof::Password(password) if user.password.verify(password.expose()) => None,
+            Proof::Password(_) => {
+                tracing::info!(user = %user_id, address = ?caller.address, "proof refused");
+                self.repeats.count(EventKind::SignInFailed, Some(user_id), caller.address);
+                return Err(OperationError::invalid(WRONG));
+            }
+            Proof::Code(code) => Some(code),
+        };
         let renewed = NewSession::proved_again(session, now, &*self.entropy);
-        let (new_id, pen) = (renewed.id(), self.pen());
+        let (new_id, sealer, pen) = (renewed.id(), self.sealer.clone(), self.pen());
         let event = Event::of(EventKind::ProvedAgain).by(user_id).about(user_id).session(new_id).from(caller.address);
-        let session = self.store.write(move |tx| {
+        let proved = self.store.write(move |tx| {
             // The password that was checked must still be the one that counts, and the session must not have ended.
             let current = tx.get(USERS, &user_id)?.filter(|current: &User| current.password == user.password);
             let session = tx.get(SESSIONS, &id)?;
@@ -47,11 +63,16 @@ impl App {
             if still.is_none() {
                 return Err(OperationError::NotFound("session"));
             }
+            if let Some(code) = &code {
+                use_code(tx, &sealer, user_id, code, now)?;
+            }
             pen.write(tx, event)?;
             remove_session(tx, id)?;
             add_session(tx, renewed)?;
             tx.get(SESSIONS, &new_id)?.ok_or(OperationError::NotFound("session"))
-        })?;
+        });
+        let session = self.count_wrong_code(proved, user_id, caller)?;
+        self.end_attempt(&key, caller);
         tracing::info!(user = %user_id, address = ?caller.address, "proved again");
         Ok(session)
     }

@@ -442,6 +442,8 @@ async fn every_route_answers_each_session_as_its_row_says() {
 const ASK_AGAIN: &[&str] = &[
     "/dashboard/api-keys/revoke-all",
     "/dashboard/connections/revoke-all",
+    "/dashboard/security/recovery-codes",
+    "/dashboard/security/factors/{id}/remove",
     "/dashboard/servers/new",
     "/dashboard/servers/{name}/edit",
     "/dashboard/users/{id}/disable",

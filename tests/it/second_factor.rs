@@ -196,7 +196,7 @@ async fn an_app_counts_once_it_has_shown_a_code_and_other_browsers_are_signed_ou
 }
 
 #[tokio::test]
-async fn a_key_is_offered_to_one_session_for_a_quarter_of_an_hour() {
+async fn a_key_is_offered_to_one_person_for_a_quarter_of_an_hour() {
     let mut appliance = Appliance::new();
     appliance.add_member("ben");
     let mut ada = Browser::signed_in(&appliance).await;
@@ -211,7 +211,8 @@ async fn a_key_is_offered_to_one_session_for_a_quarter_of_an_hour() {
     let fields = [("code", fields[0].1.as_str()), ("enrolment", fields[1].1.as_str())];
     ben.submit(&appliance, &of_ben, AUTHENTICATOR, &fields).await.expect(422);
     appliance.advance(minutes(15));
-    let late = ada.submit(&appliance, &of_ada, AUTHENTICATOR, &[("code", &app.code(&appliance))]).await.expect(422);
+    let asked = ada.submit(&appliance, &of_ada, AUTHENTICATOR, &[("code", &app.code(&appliance))]).await.expect(401);
+    let late = ada.submit(&appliance, &asked, AUTHENTICATOR, &[("password", PASSWORD)]).await.expect(422);
     assert!(late.body.contains("open too long"));
     let app = AuthenticatorApp::scanning(&late);
     ada.submit(&appliance, &late, AUTHENTICATOR, &[("code", &app.code(&appliance))]).await.expect(200);
@@ -511,4 +512,58 @@ async fn a_browser_is_known_only_once_the_factor_was_given() {
     let code = app.next_code(&appliance);
     enter(&appliance, &mut browser, &page, &code).await.expect(303);
     assert!(browser.cookies.keys().any(|name| name.contains("known")));
+}
+
+#[tokio::test]
+async fn an_app_is_added_after_the_proof_that_it_waited_for_and_the_last_session_counts() {
+    let appliance = Appliance::new();
+    let mut browser = Browser::signed_in(&appliance).await;
+    let page = browser.get(&appliance, AUTHENTICATOR).await.expect(200);
+    let app = AuthenticatorApp::scanning(&page);
+    appliance.advance(minutes(10));
+    let looked = browser.get(&appliance, AUTHENTICATOR).await.expect(303);
+    assert!(looked.location().starts_with("/confirm?next=%2Fdashboard%2Fsecurity%2Fauthenticator"));
+    let code = app.code(&appliance);
+    let asked = browser.submit(&appliance, &page, AUTHENTICATOR, &[("code", &code)]).await.expect(401);
+    assert!(!asked.body.contains("Or a code"), "there is none yet");
+    let shown = browser.submit(&appliance, &asked, AUTHENTICATOR, &[("password", PASSWORD)]).await.expect(200);
+    assert_eq!(recovery_codes(&shown).len(), 10);
+    browser.get(&appliance, "/dashboard").await.expect(200);
+}
+
+#[tokio::test]
+async fn a_code_is_proof_as_good_as_the_password_and_is_used_up() {
+    let (appliance, mut browser, app, codes) = guarded_by_code().await;
+    let new = "/dashboard/api-keys/new";
+    let page = browser.get(&appliance, new).await.expect(200);
+    appliance.advance(minutes(10));
+    let asked = browser.submit(&appliance, &page, new, &[("name", "Laptop")]).await.expect(401);
+    assert!(asked.body.contains("Or a code of your authenticator app"));
+    let wrong = browser.submit(&appliance, &asked, new, &[("code", "000000")]).await.expect(401);
+    assert!(appliance.app.personal_tokens(appliance.admin.id).unwrap().is_empty());
+    let before = browser.cookies[SESSION].clone();
+    let code = app.code(&appliance);
+    browser.submit(&appliance, &wrong, new, &[("code", &code)]).await.expect(200);
+    assert_ne!(browser.cookies[SESSION], before);
+    assert_eq!(appliance.app.personal_tokens(appliance.admin.id).unwrap().len(), 1);
+    let (mut other, page) = half_signed_in(&appliance).await;
+    enter(&appliance, &mut other, &page, &code).await.expect(401);
+
+    appliance.advance(minutes(10));
+    let asked = browser.get(&appliance, "/confirm?next=%2Fdashboard%2Fsecurity").await.expect(200);
+    let answer = browser.submit(&appliance, &asked, "/confirm", &[("code", &codes[0])]).await.expect(303);
+    assert_eq!(answer.location(), SECURITY);
+    appliance.advance(minutes(10));
+    let asked = browser.get(&appliance, "/confirm?next=%2Fdashboard%2Fsecurity").await.expect(200);
+    browser.submit(&appliance, &asked, "/confirm", &[("code", &codes[0])]).await.expect(401);
+    let neither = browser.submit(&appliance, &asked, "/confirm", &[]).await.expect(401);
+    browser.submit(&appliance, &neither, "/confirm", &[("password", PASSWORD)]).await.expect(303);
+    // Guesses are slowed here as at sign-in.
+    appliance.advance(minutes(10));
+    let asked = browser.get(&appliance, "/confirm?next=%2Fdashboard%2Fsecurity").await.expect(200);
+    for _ in 0..4 {
+        browser.submit(&appliance, &asked, "/confirm", &[("code", "000000")]).await.expect(401);
+    }
+    let code = app.code(&appliance);
+    browser.submit(&appliance, &asked, "/confirm", &[("code", &code)]).await.expect(429);
 }

@@ -101,7 +101,8 @@ async fn everything_that_hands_out_power_asks_and_does_nothing_before() {
     let client = [("name", "App"), ("redirect_uris", "https://a.example/cb"), ("kind", "confidential")];
     let (client_id, invitation) =
         (("creation", "cli_01h00000000000000000000000"), ("creation", "inv_01h00000000000000000000000"));
-    let acts: [(String, Vec<(&str, &str)>); 15] = [
+    let factor = app.factors(&appliance.admin).unwrap().all[0].id;
+    let acts: [(String, Vec<(&str, &str)>); 19] = [
         (NEW_TOKEN.into(), token.to_vec()),
         ("/dashboard/connections/revoke-all".into(), vec![]),
         ("/dashboard/invitations/new".into(), vec![invitation, ("role", "member")]),
@@ -111,7 +112,11 @@ async fn everything_that_hands_out_power_asks_and_does_nothing_before() {
         (format!("{user}/enable"), vec![]),
         (format!("{user}/sign-out"), vec![]),
         (format!("{user}/revoke-all"), vec![]),
+        (format!("{user}/reset-factors"), vec![]),
         (format!("{user}/delete"), vec![]),
+        ("/dashboard/users/policy".into(), vec![("second_factor", "admins")]),
+        ("/dashboard/security/recovery-codes".into(), vec![]),
+        (format!("/dashboard/security/factors/{factor}/remove"), vec![]),
         ("/dashboard/groups/writers/add".into(), vec![("username", "ada")]),
         ("/dashboard/servers/new".into(), server.to_vec()),
         ("/dashboard/servers/files/edit".into(), server.to_vec()),

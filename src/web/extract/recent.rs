@@ -19,7 +19,7 @@ use crate::web::state::WebState;
 use crate::wire::paths;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::Method;
-use axum::http::header::REFERER;
+use axum::http::header::{REFERER, SET_COOKIE};
 use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -35,7 +35,7 @@ const MOST_KEPT: usize = 32 * 1024;
 const KEPT_FOR: Duration = minutes(30);
 
 /// Somebody with a good session.
-pub trait Present: FromRequestParts<WebState, Rejection = Response> + Send {
+pub trait Present: FromRequestParts<WebState, Rejection = Response> + Send + Sync {
     /// The session.
     fn session(&self) -> &Session;
     /// Whose it is.
@@ -122,6 +122,8 @@ struct AnswerForm {
     kept_form: String,
     #[serde(default)]
     password: String,
+    #[serde(default)]
+    code: String,
 }
 
 impl<T: DeserializeOwned, P: Present> FromRequest<WebState> for RecentForm<T, P> {
@@ -131,17 +133,19 @@ impl<T: DeserializeOwned, P: Present> FromRequest<WebState> for RecentForm<T, P>
         let (mut parts, body) = request.into_parts();
         let person = P::from_request_parts(&mut parts, state).await?;
         let sent = csrf_form::read(&mut parts, body, state).await.map_err(IntoResponse::into_response)?;
-        let Ok(AnswerForm { kept_form, password }) = csrf_form::fields_of(&sent) else {
-            let form = csrf_form::fields_of(&sent).map_err(|why| bad_form(&why))?;
-            if state.app.is_recently_proved(person.session()) {
-                return Ok(Self(Recently(person), form));
+        let Ok(AnswerForm { kept_form, password, code }) = csrf_form::fields_of(&sent) else {
+            {
+                let form = csrf_form::fields_of(&sent).map_err(|why| bad_form(&why))?;
+                if state.app.is_recently_proved(person.session()) {
+                    return Ok(Self(Recently(person), form));
+                }
             }
             let back = page_before(&parts, state);
             let question = match KeptForm::seal(&parts, state, person.user(), &sent) {
                 Some(kept) => Question::of_form(path_of(&parts), kept, back),
                 None => Question::too_long(back),
             };
-            return Err(question.ask(state, &person, None));
+            return Err(question.ask(state, &person, None).await);
         };
         let Some(kept) = KeptForm::open(&parts, state, person.user(), &kept_form) else {
             return Err(ErrorView::stale_form().into_response());
@@ -150,7 +154,7 @@ impl<T: DeserializeOwned, P: Present> FromRequest<WebState> for RecentForm<T, P>
         let place = parts.extensions.get::<RenewedCookie>().cloned();
         let place = place.ok_or_else(|| ErrorView::internal().into_response())?;
         let Ok(caller) = Caller::from_request_parts(&mut parts, state).await;
-        match prove(state, person.session(), password, caller).await {
+        match prove(state, person.session(), &password, &code, caller).await {
             Ok((session, cookie)) => {
                 let _ = place.0.set(cookie);
                 let form = csrf_form::fields_of(kept.body.as_bytes()).map_err(|why| bad_form(&why))?;
@@ -159,7 +163,7 @@ impl<T: DeserializeOwned, P: Present> FromRequest<WebState> for RecentForm<T, P>
             Err(Unproved::Problem(problem)) => {
                 let back = page_before(&parts, state);
                 let question = Question::of_form(path_of(&parts), kept_form, back);
-                Err(question.ask(state, &person, Some(problem)))
+                Err(question.ask(state, &person, Some(problem)).await)
             }
             Err(Unproved::Otherwise(response)) => Err(response),
         }
@@ -205,8 +209,14 @@ pub async fn hand_over_renewed(mut request: Request, next: Next) -> Response {
     let place = RenewedCookie::default();
     request.extensions_mut().insert(place.clone());
     let response = next.run(request).await;
+    // The handler may have renewed the session once more: the last one counts.
+    let name = |cookie: &str| cookie.split('=').next().unwrap_or_default().to_owned();
+    let set = |cookie: &str| {
+        let all = response.headers().get_all(SET_COOKIE).iter();
+        all.filter_map(|value| value.to_str().ok()).any(|own| name(own) == name(cookie))
+    };
     match place.0.get() {
-        Some(cookie) => with_cookie(response, cookie),
-        None => response,
+        Some(cookie) if !set(cookie) => with_cookie(response, cookie),
+        _ => response,
     }
 }

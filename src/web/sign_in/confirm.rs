@@ -1,13 +1,17 @@
-//! `/confirm`: is it still you? Asks who is signed in for the password again, and renews the session.
+//! `/confirm`: is it still you? Asks who is signed in for the password again, or for a code of the second factor, and renews
+//! the session.
 //!
 //! The same page stands at the address of a form that waits for the proof: see [`crate::web::extract::RecentForm`].
 
+use crate::account::factor::TypedCode;
 use crate::account::session::Session;
 use crate::app::Caller;
 use crate::app::error::OperationError;
+use crate::app::step_up::Proof;
+use crate::secret::Secret;
 use crate::web::extract::recent::Present;
 use crate::web::extract::{AnySignedIn, CsrfForm, PageQuery};
-use crate::web::operate::attempt_hashing;
+use crate::web::operate::{attempt, attempt_hashing, operate};
 use crate::web::page::Page;
 use crate::web::respond::{LocalPath, operation_error, see_other, with_cookie};
 use crate::web::state::WebState;
@@ -19,7 +23,7 @@ use axum::http::header::RETRY_AFTER;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
-/// `GET /confirm`, a refused `POST` of it, and the answer to a form that waits. Sends `form_token`, `password` and either
+/// `GET /confirm`, a refused `POST` of it, and the answer to a form that waits. Sends `form_token`, `password` or `code`, and either
 /// `kept_form` to the form's address or `next` to `/confirm`.
 #[derive(Debug, Template)]
 #[template(path = "sign_in/confirm.html")]
@@ -28,6 +32,8 @@ pub struct ConfirmView {
     pub form_token: String,
     /// Who is signed in.
     pub username: String,
+    /// Whether a code does as well.
+    pub takes_code: bool,
     /// For how many minutes a proof is good.
     pub minutes: u64,
     /// What is asked for.
@@ -54,7 +60,7 @@ pub struct Question {
 /// Why an answer was not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConfirmProblem {
-    /// It is not the password.
+    /// It is not the password, or no code that counts.
     Wrong,
     /// Too many attempts; the next one is looked at after so many seconds.
     SlowedDown {
@@ -88,7 +94,10 @@ pub async fn get(
     if !query.next.is_empty() && state.app.is_recently_proved(&person.session) {
         return see_other(next.as_ref().map_or(paths::DASHBOARD, LocalPath::as_str));
     }
-    Page::new(Question::of_page(next).view(&state, &person, None)).into_response()
+    match Question::of_page(next).view(&state, &person, None).await {
+        Ok(view) => Page::new(view).into_response(),
+        Err(response) => response,
+    }
 }
 
 /// What the form sends.
@@ -96,34 +105,43 @@ pub async fn get(
 pub struct ConfirmForm {
     password: String,
     #[serde(default)]
+    code: String,
+    #[serde(default)]
     next: String,
 }
 
-/// The password.
+/// The proof.
 pub async fn post(
     State(state): State<WebState>,
     person: AnySignedIn,
     caller: Caller,
-    CsrfForm(ConfirmForm { password, next }): CsrfForm<ConfirmForm>,
+    CsrfForm(form): CsrfForm<ConfirmForm>,
 ) -> Response {
-    let next = LocalPath::parse(&next);
-    match prove(&state, &person.session, password, caller).await {
+    let next = LocalPath::parse(&form.next);
+    match prove(&state, &person.session, &form.password, &form.code, caller).await {
         Ok((_, cookie)) => with_cookie(see_other(next.as_ref().map_or(paths::DASHBOARD, LocalPath::as_str)), &cookie),
-        Err(Unproved::Problem(problem)) => Question::of_page(next).ask(&state, &person, Some(problem)),
+        Err(Unproved::Problem(problem)) => Question::of_page(next).ask(&state, &person, Some(problem)).await,
         Err(Unproved::Otherwise(response)) => response,
     }
 }
 
-/// Takes a password as proof; returns the renewed session and its cookie.
+/// Takes a code as proof if there is one, and the password otherwise; returns the renewed session and its cookie.
 pub async fn prove(
     state: &WebState,
     session: &Session,
-    password: String,
+    password: &str,
+    code: &str,
     caller: Caller,
 ) -> Result<(Session, String), Unproved> {
     let id = session.id;
-    let proved = attempt_hashing(state, move |app| app.prove_again(id, &password, &caller));
-    match proved.await.map_err(Unproved::Otherwise)? {
+    let proved = if code.trim().is_empty() {
+        let proof = Proof::Password(Secret::new(password.to_owned()));
+        attempt_hashing(state, move |app| app.prove_again(id, proof, &caller)).await
+    } else {
+        let proof = Proof::Code(TypedCode::parse(code));
+        attempt(state, move |app| app.prove_again(id, proof, &caller)).await
+    };
+    match proved.map_err(Unproved::Otherwise)? {
         Ok(session) => {
             let cookie = state.session_cookie(session.id);
             Ok((session, cookie))
@@ -157,26 +175,39 @@ impl Question {
     }
 
     /// The page that asks: 401, since nothing is done before it is answered.
-    pub fn ask(self, state: &WebState, person: &impl Present, problem: Option<ConfirmProblem>) -> Response {
+    pub async fn ask(self, state: &WebState, person: &impl Present, problem: Option<ConfirmProblem>) -> Response {
         let (status, wait) = match problem {
             Some(ConfirmProblem::SlowedDown { seconds }) => (StatusCode::TOO_MANY_REQUESTS, Some(seconds)),
             _ => (StatusCode::UNAUTHORIZED, None),
         };
-        let mut response = Page::new(self.view(state, person, problem)).status(status).into_response();
+        let view = match self.view(state, person, problem).await {
+            Ok(view) => view,
+            Err(response) => return response,
+        };
+        let mut response = Page::new(view).status(status).into_response();
         if let Some(seconds) = wait {
             response.headers_mut().insert(RETRY_AFTER, seconds.into());
         }
         response
     }
 
-    fn view(self, state: &WebState, person: &impl Present, problem: Option<ConfirmProblem>) -> ConfirmView {
-        ConfirmView {
-            form_token: state.form_token(&person.session().id.to_string()),
-            username: person.user().name.to_string(),
+    async fn view(
+        self,
+        state: &WebState,
+        person: &impl Present,
+        problem: Option<ConfirmProblem>,
+    ) -> Result<ConfirmView, Response> {
+        let (user, session) = (person.user().clone(), person.session().id);
+        let username = user.name.to_string();
+        let takes_code = operate(state, move |app| Ok(app.factors(&user)?.has_authenticator())).await?;
+        Ok(ConfirmView {
+            form_token: state.form_token(&session.to_string()),
+            username,
+            takes_code,
             minutes: state.app.options().sessions.proof_lasts.as_secs() / 60,
             question: self,
             problem,
-        }
+        })
     }
 }
 
@@ -186,6 +217,7 @@ impl ConfirmView {
         Self {
             form_token: "v4.local.sample".to_owned(),
             username: "ada".to_owned(),
+            takes_code: false,
             minutes: 10,
             question: Question::of_form(
                 paths::PERSONAL_TOKEN_NEW.to_owned(),
@@ -198,7 +230,7 @@ impl ConfirmView {
 
     pub(crate) fn sample_of_page(problem: ConfirmProblem) -> Self {
         let question = Question::of_page(LocalPath::parse(paths::SECURITY));
-        Self { question, problem: Some(problem), ..Self::sample() }
+        Self { question, takes_code: true, problem: Some(problem), ..Self::sample() }
     }
 
     pub(crate) fn sample_too_long() -> Self {

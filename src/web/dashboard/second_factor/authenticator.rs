@@ -1,7 +1,7 @@
 //! `/dashboard/security/authenticator`: an app that shows codes, added once it has shown one. The first factor brings recovery
 //! codes, shown this once.
 //!
-//! Nothing is stored before the app has shown a code: the form carries the secret, sealed for this session. The page stands
+//! Nothing is stored before the app has shown a code: the form carries the secret, sealed for its user. The page stands
 //! apart from the others, because whoever must add a factor is shown nothing else.
 
 use super::recovery_codes::RecoveryCodesView;
@@ -9,7 +9,7 @@ use crate::account::factor::TypedCode;
 use crate::app::Caller;
 use crate::app::error::OperationError;
 use crate::app::second_factor::Enrolment;
-use crate::web::extract::{AnySignedIn, CsrfForm, PageQuery};
+use crate::web::extract::{AnySignedIn, PageQuery, RecentForm, Recently};
 use crate::web::notice::Notice;
 use crate::web::operate::{attempt, operate};
 use crate::web::page::Page;
@@ -60,7 +60,7 @@ pub struct AuthenticatorQuery {
 /// A new secret, to be scanned or typed.
 pub async fn get(
     State(state): State<WebState>,
-    person: AnySignedIn,
+    person: Recently<AnySignedIn>,
     PageQuery(query): PageQuery<AuthenticatorQuery>,
 ) -> Result<Response, Response> {
     let next = LocalPath::parse(&query.next);
@@ -69,7 +69,7 @@ pub async fn get(
     if factors.has_authenticator() {
         return Ok(see_other(next.as_ref().map_or(paths::SECURITY, LocalPath::as_str)));
     }
-    let enrolment = state.app.begin_authenticator(person.session.id, &person.user);
+    let enrolment = state.app.begin_authenticator(&person.user);
     Ok(page(&state, &person, next.as_ref(), &enrolment, None))
 }
 
@@ -85,9 +85,8 @@ pub struct AuthenticatorForm {
 /// Adds the app.
 pub async fn post(
     State(state): State<WebState>,
-    person: AnySignedIn,
     caller: Caller,
-    CsrfForm(form): CsrfForm<AuthenticatorForm>,
+    RecentForm(person, form): RecentForm<AuthenticatorForm, AnySignedIn>,
 ) -> Result<Response, Response> {
     let (session, user) = (person.session.id, person.user.clone());
     let (next, code, sealed) = (LocalPath::parse(&form.next), TypedCode::parse(&form.code), form.enrolment.clone());
@@ -104,8 +103,8 @@ pub async fn post(
         }
         Err(OperationError::Invalid(problem)) => {
             let app = &state.app;
-            let resumed = app.resume_authenticator(session, &person.user, &form.enrolment);
-            let enrolment = resumed.unwrap_or_else(|| app.begin_authenticator(session, &person.user));
+            let resumed = app.resume_authenticator(&person.user, &form.enrolment);
+            let enrolment = resumed.unwrap_or_else(|| app.begin_authenticator(&person.user));
             Ok(page(&state, &person, next.as_ref(), &enrolment, Some(problem)))
         }
         // The same form came before: the app is there.

@@ -4,7 +4,7 @@ use crate::account::sign_in_policy::{Demanded, SignInPolicy};
 use crate::app::second_factor::Lacking;
 use crate::app::users::By;
 use crate::web::dashboard::Frame;
-use crate::web::extract::{Admin, CsrfForm};
+use crate::web::extract::{Admin, RecentForm};
 use crate::web::notice::{Done, Notice};
 use crate::web::operate::operate;
 use crate::web::page::Page;
@@ -56,8 +56,8 @@ pub struct SignInPolicyForm {
 /// Sets it.
 pub async fn post(
     State(state): State<WebState>,
-    Admin(admin): Admin,
-    CsrfForm(form): CsrfForm<SignInPolicyForm>,
+    _: Admin,
+    RecentForm(admin, form): RecentForm<SignInPolicyForm>,
 ) -> Result<Response, Response> {
     let (by, policy) = (By::Admin(admin.user.id), SignInPolicy { second_factor: form.second_factor.into() });
     operate(&state, move |app| app.set_sign_in_policy(by, policy)).await?;

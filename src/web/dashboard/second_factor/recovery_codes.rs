@@ -3,7 +3,7 @@
 use crate::account::recovery_code::RecoveryCode;
 use crate::app::error::OperationError;
 use crate::web::dashboard::Frame;
-use crate::web::extract::{Confirmed, CsrfForm, SignedIn};
+use crate::web::extract::{Confirmed, RecentForm, SignedIn};
 use crate::web::notice::Done;
 use crate::web::operate::{attempt, operate};
 use crate::web::page::Page;
@@ -50,8 +50,7 @@ pub async fn get(State(state): State<WebState>, signed_in: SignedIn) -> Result<R
 /// Makes them.
 pub async fn post(
     State(state): State<WebState>,
-    signed_in: SignedIn,
-    CsrfForm(_): CsrfForm<Confirmed>,
+    RecentForm(signed_in, _): RecentForm<Confirmed>,
 ) -> Result<Response, Response> {
     let user = signed_in.user.id;
     match attempt(&state, move |app| app.renew_recovery_codes(user)).await? {

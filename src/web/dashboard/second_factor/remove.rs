@@ -4,7 +4,7 @@ use super::{FactorRow, FactorSection};
 use crate::id::FactorId;
 use crate::web::dashboard::Frame;
 use crate::web::error::ErrorView;
-use crate::web::extract::{Confirmed, CsrfForm, PathId, SignedIn};
+use crate::web::extract::{Confirmed, PathId, RecentForm, SignedIn};
 use crate::web::notice::{Done, Notice};
 use crate::web::operate::operate;
 use crate::web::page::Page;
@@ -47,9 +47,8 @@ pub async fn get(
 /// Removes it.
 pub async fn post(
     State(state): State<WebState>,
-    signed_in: SignedIn,
     PathId(id): PathId<FactorId>,
-    CsrfForm(_): CsrfForm<Confirmed>,
+    RecentForm(signed_in, _): RecentForm<Confirmed>,
 ) -> Result<Response, Response> {
     let user = signed_in.user.id;
     operate(&state, move |app| app.remove_factor(user, id)).await?;
