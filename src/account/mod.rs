@@ -15,4 +15,6 @@ pub mod sign_in_policy;
 pub mod throttle;
 pub mod totp;
 pub mod usage;
+pub mod network;
+pub mod token_watch;
 pub mod user;

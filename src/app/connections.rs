@@ -9,9 +9,11 @@ use crate::clock::Timestamp;
 use crate::event::EventKind;
 use crate::id::{GrantId, UserId};
 use crate::oauth::grant::Grant;
+use crate::oauth::scope::{OFFLINE_ACCESS, ScopeSet};
 use crate::store::tables::{GRANT_USES, GRANTS, GRANTS_BY_USER};
 use crate::store::{Reads, Scan, WriteTx};
 use crate::token::RevocationEntry;
+use std::sync::Arc;
 
 /// Rows of a list at most; the newest come first.
 const LIST_LIMIT: usize = 1_000;
@@ -64,6 +66,29 @@ impl App {
         Ok(())
     }
 
+    /// Lowers what one of the user's grants allows to `less`. What was issued under it before is refused from the moment that
+    /// this returns; its client gets tokens that may do less by refreshing.
+    pub fn narrow_connection(&self, user: UserId, id: GrantId, less: &ScopeSet) -> Result<(), OperationError> {
+        let (now, life, pen) = (self.now(), self.options.credentials.access_token, self.pen());
+        let (servers, less) = (Arc::clone(&self.live.servers()), less.clone());
+        let entry = self.store.write(move |tx| {
+            let grant = tx.get(GRANTS, &id)?.filter(|grant| grant.user == user && grant.is_connected());
+            let grant = grant.ok_or(OperationError::NotFound("connection"))?;
+            let server = servers.all().find(|server| server.resource == grant.resource);
+            let offered = server.ok_or(OperationError::NotFound("server"))?.scopes().clone();
+            let narrowed = grant.narrowed(&less.intersection(&offered), now).ok_or_else(|| {
+                OperationError::invalid("Choose less than the app may do now. To take back all of it, revoke the app.")
+            })?;
+            tx.put(GRANTS, &id, &narrowed)?;
+            let allowed = narrowed.scopes.without(OFFLINE_ACCESS);
+            pen.write(tx, told(EventKind::ConnectionNarrowed, &narrowed).note(allowed.as_str()))?;
+            record(tx, RevocationEntry::grant_until(id, life.max(CredentialPolicy::LONGEST_ACCESS_TOKEN), now))
+        })?;
+        self.live.revoked().publish(&entry);
+        tracing::info!(user = %user, grant = %id, "connection narrowed");
+        Ok(())
+    }
+
     /// Revokes all of the user's grants; returns how many were live.
     pub fn revoke_all_connections(&self, user: UserId) -> Result<usize, OperationError> {
         let (now, life) = (self.now(), self.options.credentials.access_token);
@@ -88,7 +113,7 @@ impl App {
         self.live.revoked().merge(entries);
     }
 
-    fn connection_of(&self, tx: &impl Reads, grant: Grant) -> Result<Connection, OperationError> {
+    pub(super) fn connection_of(&self, tx: &impl Reads, grant: Grant) -> Result<Connection, OperationError> {
         let last_use = match self.live.usage().grants.latest(grant.id) {
             Some(latest) => Some(latest),
             None => tx.get(GRANT_USES, &grant.id)?,

@@ -9,11 +9,14 @@ pub mod clients;
 pub mod connections;
 pub mod error;
 pub mod events;
+pub mod everyones_access;
 pub mod exchange;
 pub mod groups;
 pub mod introspect;
 pub mod invitations;
+pub mod found_tokens;
 pub mod live;
+pub mod notices;
 pub mod origin;
 pub mod passkeys;
 pub mod password_resets;
@@ -173,6 +176,8 @@ struct Throttles {
     sign_in_by_account: Throttle<String>,
     sign_in_by_network: Throttle<IpAddr>,
     registrations: register::Window,
+    /// Tokens that somebody says they found.
+    reports_by_network: Throttle<IpAddr>,
 }
 
 /// What an [`App`] is made of.
@@ -286,6 +291,7 @@ impl Throttles {
             sign_in_by_account: Throttle::new(ThrottlePolicy { free: 3, entries: 10_000 }),
             sign_in_by_network: Throttle::new(ThrottlePolicy { free: 20, entries: 10_000 }),
             registrations: register::Window::new(options.registration.per_minute, minutes(1)),
+            reports_by_network: Throttle::new(ThrottlePolicy { free: 30, entries: 10_000 }),
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::account::personal_token::PersonalToken;
 use crate::account::session::Session;
 use crate::app::error::OperationError;
 use crate::app::invitations::{KEEP_ENDED, forget_invitation};
+use crate::app::notices::note_networks;
 use crate::app::password_resets::remove_password_reset_of;
 use crate::app::personal_tokens::forget_token;
 use crate::app::register::{forget_if_unused, is_forgettable, last_registered};
@@ -48,17 +49,18 @@ impl App {
         let sessions = usage.sessions.unwritten();
         let written_sessions = sessions.clone();
         if !tokens.is_empty() || !grants.is_empty() || !sessions.is_empty() {
-            let today = day_of(self.now());
+            let (today, pen) = (day_of(self.now()), self.pen());
             self.store.write(move |tx| {
-                for (id, Unwritten { last_use, count }) in &tokens {
-                    if tx.contains(PERSONAL_TOKENS, id)? {
+                for (id, Unwritten { last_use, count, networks }) in &tokens {
+                    if let Some(token) = tx.get(PERSONAL_TOKENS, id)? {
+                        note_networks(tx, &pen, &token, tx.get(TOKEN_USES, id)?.as_ref(), networks)?;
                         tx.put(TOKEN_USES, id, last_use)?;
                         let mut days = tx.get(TOKEN_DAYS, id)?.unwrap_or_default();
                         days.add(today, *count);
                         tx.put(TOKEN_DAYS, id, &days)?;
                     }
                 }
-                for (id, Unwritten { last_use, count }) in &grants {
+                for (id, Unwritten { last_use, count, .. }) in &grants {
                     if tx.contains(GRANTS, id)? {
                         tx.put(GRANT_USES, id, last_use)?;
                         let mut days = tx.get(GRANT_DAYS, id)?.unwrap_or_default();

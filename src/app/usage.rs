@@ -5,6 +5,7 @@
 //! that is not yet remembered is not recorded, and written entries make room at the next flush. A crash loses what was not
 //! yet flushed: a few seconds of last uses and counts, nothing else.
 
+use crate::account::network::UseNetwork;
 use crate::account::usage::{LastUse, MAX_USER_AGENT};
 use crate::app::Caller;
 use crate::clock::{Timestamp, minutes};
@@ -19,6 +20,8 @@ use crate::id::{GrantId, SessionId, TokenId};
 
 /// Entries kept in memory of each kind.
 const MOST: usize = 100_000;
+/// Networks that are remembered of one thing between two flushes.
+const MOST_NETWORKS: usize = 8;
 /// Written entries stay this long after their last use.
 const LINGER: Duration = minutes(10);
 
@@ -51,6 +54,8 @@ struct Cell {
 struct By {
     address: Option<IpAddr>,
     user_agent: String,
+    /// Where it was used from of late, this address included.
+    networks: Vec<UseNetwork>,
 }
 
 impl<K> std::fmt::Debug for Uses<K> {
@@ -77,7 +82,7 @@ impl<K: Hash + Eq + Copy> Uses<K> {
             cell.count.fetch_add(1, Ordering::Relaxed);
             let by = cell.by.load();
             if by.address != caller.address || !is_shortened_from(&by.user_agent, caller.user_agent) {
-                cell.by.store(Arc::new(By::of(caller)));
+                cell.by.store(Arc::new(By::after(&by, caller)));
             }
         } else if cells.len() < MOST {
             let by = ArcSwap::from_pointee(By::of(caller));
@@ -101,15 +106,18 @@ impl<K: Hash + Eq + Copy> Uses<K> {
     pub fn unwritten(&self) -> Vec<(K, Unwritten)> {
         let cells = self.cells.pin();
         let changed = cells.iter().filter(|(_, cell)| cell.is_unwritten());
-        let unwritten =
-            |cell: &Cell| Unwritten { last_use: cell.last_use(), count: cell.count.load(Ordering::Relaxed) };
+        let unwritten = |cell: &Cell| Unwritten {
+            last_use: cell.last_use(),
+            count: cell.count.load(Ordering::Relaxed),
+            networks: cell.by.load().networks.clone(),
+        };
         changed.map(|(id, cell)| (*id, unwritten(cell))).collect()
     }
 
     /// Notes that these were written and lets go of what has not been used for a while.
     pub fn written(&self, written: &[(K, Unwritten)], now: Timestamp) {
         let cells = self.cells.pin();
-        for (id, Unwritten { last_use, count }) in written {
+        for (id, Unwritten { last_use, count, .. }) in written {
             if let Some(cell) = cells.get(id) {
                 cell.written.fetch_max(last_use.at.unix_millis(), Ordering::Relaxed);
                 cell.count.fetch_sub(*count, Ordering::Relaxed);
@@ -142,6 +150,8 @@ pub struct Unwritten {
     pub last_use: LastUse,
     /// How many uses.
     pub count: u32,
+    /// From where, the last few networks.
+    pub networks: Vec<UseNetwork>,
 }
 
 /// Who uses a token, borrowed from the request.
@@ -161,7 +171,19 @@ impl<'a> From<&'a Caller> for CallerRef<'a> {
 
 impl By {
     fn of(caller: CallerRef<'_>) -> Self {
-        Self { address: caller.address, user_agent: shortened(caller.user_agent).collect() }
+        let networks = caller.address.map(UseNetwork::of).into_iter().collect();
+        Self { address: caller.address, user_agent: shortened(caller.user_agent).collect(), networks }
+    }
+
+    /// What follows on `before`.
+    fn after(before: &Self, caller: CallerRef<'_>) -> Self {
+        let mut by = Self::of(caller);
+        let others = before.networks.iter().filter(|network| !by.networks.contains(network));
+        let mut networks: Vec<_> = others.copied().collect();
+        networks.append(&mut by.networks);
+        let surplus = networks.len().saturating_sub(MOST_NETWORKS);
+        networks.drain(..surplus);
+        Self { networks, ..by }
     }
 }
 

@@ -12,6 +12,7 @@ use crate::account::group::{GroupName, MAX_GROUPS_OF_USER};
 use crate::account::personal_token::PersonalToken;
 use crate::account::user::{Role, User};
 use crate::app::error::OperationError;
+use crate::app::notices::forget_notices_of;
 use crate::app::password_resets::remove_password_reset_of;
 use crate::app::personal_tokens::{forget_token, live_tokens};
 use crate::app::revoke::record;
@@ -236,7 +237,10 @@ impl App {
         in_steps(owned.tokens, |tokens| {
             self.store.write(move |tx| tokens.iter().try_for_each(|token| forget_token(tx, token)))
         })?;
-        self.store.write(move |tx| Ok(tx.remove(DELETED_USERS, &id).map(drop)?))
+        self.store.write(move |tx| {
+            forget_notices_of(tx, id)?;
+            Ok(tx.remove(DELETED_USERS, &id).map(drop)?)
+        })
     }
 
     /// Changes a user's row in one transaction and publishes what came of it.

@@ -83,6 +83,8 @@ kinds! {
     TokenRotated = 43, "token_rotated", Tokens;
     /// A token was reported by whoever found it.
     TokenLeaked = 44, "token_leaked", Tokens;
+    /// A personal token was used from a network that was new for it.
+    TokenOnNewNetwork = 45, "token_on_new_network", Tokens;
 
     /// A client registered itself.
     ClientRegistered = 60, "client_registered", Clients;

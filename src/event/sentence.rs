@@ -98,7 +98,8 @@ impl Event {
             EventKind::TokenRenamed => format!("{by} renamed {} to “{note}”{}", token(), of_whom()),
             EventKind::TokenRevoked => format!("{by} revoked {}{}", token(), of_whom()),
             EventKind::TokenRotated => format!("{by} replaced {}{}{}", token(), of_whom(), more()),
-            EventKind::TokenLeaked => format!("{by} found {} of {whom} and ended it", token()),
+            EventKind::TokenLeaked => found_clause(by, whom, &token(), self.grant.map(|_| client())),
+            EventKind::TokenOnNewNetwork => format!("A new network used {}{}", token(), more()),
 
             EventKind::ClientRegistered if self.client.is_none() => "Clients registered themselves".to_owned(),
             EventKind::ClientRegistered => format!("{} registered itself", client()),
@@ -164,6 +165,14 @@ impl Event {
         };
         let server = self.server.as_deref().unwrap_or("a server");
         format!("{} called {tool} of {server}{with}{ended} ({millis} ms)", self.by_whom())
+    }
+}
+
+/// Somebody found a token, or one of a client.
+fn found_clause(by: &str, whom: &str, token: &str, client: Option<String>) -> String {
+    match client {
+        Some(client) => format!("{by} found a token of {client}: its connection of {whom} has ended"),
+        None => format!("{by} found {token} of {whom} and ended it"),
     }
 }
 

@@ -15,6 +15,7 @@ use crate::account::personal_token::PersonalToken;
 use crate::account::recovery_code::RecoveryCodes;
 use crate::account::session::Session;
 use crate::account::sign_in_policy::SignInPolicy;
+use crate::account::token_watch::TokenWatch;
 use crate::account::usage::LastUse;
 use crate::account::user::User;
 use crate::clock::Timestamp;
@@ -84,6 +85,11 @@ pub const PERSONAL_TOKENS_INDEXED: Table<(), ()> = Table::new("personal_tokens_i
 pub const PERSONAL_TOKEN_NAMES: Table<(UserId, String), TokenId> = Table::new("personal_token_names");
 /// Last uses of personal tokens.
 pub const TOKEN_USES: Table<TokenId, LastUse> = Table::new("token_uses");
+
+/// What is remembered of personal tokens so that their owners are told what is new.
+pub const TOKEN_WATCHES: Table<TokenId, TokenWatch> = Table::new("token_watches");
+/// Lines of the audit log that a user should see and has not dismissed: [`crate::app::notices`].
+pub const NOTICES: Table<(UserId, EventId), Event> = Table::new("notices");
 
 /// Users' keys for upstreams, sealed, by user and name of the server.
 pub const UPSTREAM_KEYS: Table<(UserId, String), SealedUpstreamKey> = Table::new("upstream_keys");
@@ -185,4 +191,4 @@ macro_rules! first_version {
     )*};
 }
 
-first_version! { Group Invitation PasswordReset LastUse Client AuthorizationCode RefreshToken SigningKey SealedUpstreamKey StoredServer Event DayCounts ServerDays HalfSession Factor RecoveryCodes SignInPolicy }
+first_version! { Group Invitation PasswordReset LastUse TokenWatch Client AuthorizationCode RefreshToken SigningKey SealedUpstreamKey StoredServer Event DayCounts ServerDays HalfSession Factor RecoveryCodes SignInPolicy }

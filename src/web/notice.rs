@@ -25,6 +25,8 @@ pub enum Notice {
     TokenRevoked,
     /// All personal tokens were revoked.
     TokensRevoked,
+    /// A connection may do less.
+    ConnectionNarrowed,
     /// A connection was revoked.
     ConnectionRevoked,
     /// Every connection was revoked.
@@ -89,7 +91,7 @@ pub enum Notice {
     PolicySet,
 }
 
-const ALL: [Notice; 39] = [
+const ALL: [Notice; 40] = [
     Notice::SetUp,
     Notice::SignedOut,
     Notice::OthersSignedOut,
@@ -98,6 +100,7 @@ const ALL: [Notice; 39] = [
     Notice::TokenRenamed,
     Notice::TokenRevoked,
     Notice::TokensRevoked,
+    Notice::ConnectionNarrowed,
     Notice::ConnectionRevoked,
     Notice::ConnectionsRevoked,
     Notice::KeysRotated,
@@ -148,6 +151,7 @@ impl Notice {
             Self::TokenRenamed => "The token has its new name.",
             Self::TokenRevoked => "The token is revoked. It is refused from now on.",
             Self::TokensRevoked => "All tokens are revoked. They are refused from now on.",
+            Self::ConnectionNarrowed => "The app may do less. It counts from its next request on.",
             Self::ConnectionRevoked => "The app is revoked. It is refused from now on.",
             Self::ConnectionsRevoked => "All apps are revoked. They are refused from now on.",
             Self::KeysRotated => "The next key signs from now on.",
@@ -194,6 +198,7 @@ impl Notice {
             Self::TokenRenamed => "token-renamed",
             Self::TokenRevoked => "token-revoked",
             Self::TokensRevoked => "tokens-revoked",
+            Self::ConnectionNarrowed => "app-narrowed",
             Self::ConnectionRevoked => "app-revoked",
             Self::ConnectionsRevoked => "apps-revoked",
             Self::KeysRotated => "keys-rotated",

@@ -4,12 +4,12 @@
 
 use crate::web::assets;
 use crate::web::dashboard::{
-    check, clients, connections, events, groups, home, invitations, personal_tokens, second_factor, security, servers,
-    sessions, signing_keys, upstream_key, users,
+    access, check, clients, connections, events, groups, home, invitations, personal_tokens, second_factor, security,
+    servers, sessions, signing_keys, upstream_key, users,
 };
 use crate::web::error::ErrorView;
 use crate::web::extract::recent::hand_over_renewed;
-use crate::web::oauth::{self, authorize, introspect, metadata, register, revoke, token};
+use crate::web::oauth::{self, authorize, introspect, leaked_token, metadata, register, revoke, token};
 use crate::web::respond;
 use crate::web::sign_in::{self, confirm, invitation, login, logout, reset, set_up};
 use crate::web::state::WebState;
@@ -32,6 +32,7 @@ pub fn router(state: WebState, hosts: HostPolicy) -> Router {
         .route(paths::REGISTER, post(register::post))
         .route(paths::REGISTRATION, get(register::read))
         .route(paths::REVOKE, post(revoke::post))
+        .route(paths::LEAKED_TOKEN, post(leaked_token::post))
         .route(paths::INTROSPECT, post(introspect::post))
         .method_not_allowed_fallback(oauth::respond::wrong_method)
         .layer(from_fn_with_state(hosts.clone(), oauth::respond::require_own_host))
@@ -49,6 +50,7 @@ pub fn router(state: WebState, hosts: HostPolicy) -> Router {
         .route(paths::PASSKEY_SECOND_FACTOR, post(sign_in::passkey::post_after_password))
         .route(paths::LOGOUT, get(logout::get).post(logout::post))
         .route(paths::DASHBOARD, get(home::get))
+        .route(paths::NOTICES_DISMISS, post(home::post_dismiss))
         .route(paths::PERSONAL_TOKENS, get(personal_tokens::list::get))
         .route(paths::PERSONAL_TOKEN_NEW, get(personal_tokens::new::get).post(personal_tokens::new::post))
         .route(
@@ -62,6 +64,7 @@ pub fn router(state: WebState, hosts: HostPolicy) -> Router {
         .route(paths::PERSONAL_TOKEN_REVOKE, get(personal_tokens::revoke::get).post(personal_tokens::revoke::post))
         .route(paths::CONNECTIONS, get(connections::get))
         .route(paths::CONNECTION_REVOKE, get(connections::get_revoke).post(connections::post_revoke))
+        .route(paths::CONNECTION_NARROW, get(connections::narrow::get).post(connections::narrow::post))
         .route(paths::CONNECTIONS_REVOKE_ALL, get(connections::get_revoke_all).post(connections::post_revoke_all))
         .route(paths::SECURITY, get(security::get))
         .route(paths::SECURITY_PASSWORD, post(security::post_password))
@@ -90,6 +93,7 @@ pub fn router(state: WebState, hosts: HostPolicy) -> Router {
         .route(paths::USER_REVOKE_ALL, users::confirm::page(users::Act::RevokeAll))
         .route(paths::USER_RESET_FACTORS, users::confirm::page(users::Act::ResetFactors))
         .route(paths::USER_DELETE, users::confirm::page(users::Act::Delete))
+        .route(paths::ACCESS, get(access::get))
         .route(paths::GROUPS, get(groups::list::get).post(groups::list::post))
         .route(paths::GROUP, get(groups::group::get).post(groups::group::post))
         .route(paths::GROUP_ADD, post(groups::group::post_add))

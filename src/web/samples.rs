@@ -3,6 +3,7 @@
 //! With `KEYWARD_SAMPLES=DIR` the pages are also written there, to be looked at in a browser.
 
 use crate::web::connect::ConnectView;
+use crate::web::dashboard::access::AccessView;
 use crate::web::dashboard::check::CheckView;
 use crate::web::dashboard::clients::*;
 use crate::web::dashboard::connections::*;
@@ -93,6 +94,8 @@ fn samples_for_everybody() -> Vec<(&'static str, String)> {
         "token-rename": TokenRenameView::sample(),
         "token-revoke": TokenRevokeView::sample(),
         "connections": ConnectionsView::sample(),
+        "connection-narrow": ConnectionNarrowView::sample(),
+        "connection-narrow-refused": ConnectionNarrowView::sample_refused(),
         "connections-empty": ConnectionsView::sample_empty(),
         "connection-revoke": ConnectionRevokeView::sample(),
         "connections-revoke-all": ConnectionsRevokeAllView::sample(),
@@ -120,6 +123,9 @@ fn samples_for_admins() -> Vec<(&'static str, String)> {
         "user-revoke": UserRevokeView::sample(),
         "user-reset-link": ResetLinkView::sample(),
         "user-reset-link-made": ResetLinkView::sample_made(),
+        "access": AccessView::sample(),
+        "access-tokens": AccessView::sample_tokens(),
+        "access-nothing": AccessView::sample_nothing(),
         "groups": GroupsView::sample(),
         "groups-empty": GroupsView::sample_empty(),
         "group": GroupView::sample(),

@@ -30,6 +30,8 @@ pub const REGISTER: &str = "/register";
 pub const REGISTRATION: &str = "/register/{client_id}";
 /// Token revocation (RFC 7009 §2).
 pub const REVOKE: &str = "/revoke";
+/// Whoever finds a token ends it here.
+pub const LEAKED_TOKEN: &str = "/leaked-token";
 /// Token introspection (RFC 7662 §2).
 pub const INTROSPECT: &str = "/introspect";
 
@@ -63,6 +65,8 @@ pub const LOGOUT: &str = "/logout";
 
 /// The dashboard's first page.
 pub const DASHBOARD: &str = "/dashboard";
+/// Dismiss a notice.
+pub const NOTICES_DISMISS: &str = "/dashboard/notices/dismiss";
 /// API keys: the user's personal tokens.
 pub const PERSONAL_TOKENS: &str = "/dashboard/api-keys";
 /// Make a personal token; `?name=&expires=&server=&scope=` fill the form in.
@@ -83,6 +87,8 @@ pub const PERSONAL_TOKEN_REVOKE: &str = "/dashboard/api-keys/{id}/revoke";
 pub const CONNECTIONS: &str = "/dashboard/connections";
 /// Revoke one.
 pub const CONNECTION_REVOKE: &str = "/dashboard/connections/{id}/revoke";
+/// Lower what one may do.
+pub const CONNECTION_NARROW: &str = "/dashboard/connections/{id}/narrow";
 /// Revoke every one.
 pub const CONNECTIONS_REVOKE_ALL: &str = "/dashboard/connections/revoke-all";
 /// The guarded servers that the user may use; for admins all.
@@ -125,6 +131,8 @@ pub const USER_RESET_FACTORS: &str = "/dashboard/users/{id}/reset-factors";
 pub const USER_DELETE: &str = "/dashboard/users/{id}/delete";
 /// Who must have a second factor (admin).
 pub const SIGN_IN_POLICY: &str = "/dashboard/users/policy";
+/// Everybody's tokens and apps (admin).
+pub const ACCESS: &str = "/dashboard/access";
 /// Groups (admin).
 pub const GROUPS: &str = "/dashboard/groups";
 /// One of them.
@@ -210,6 +218,11 @@ pub fn personal_token_revoke(id: &TokenId) -> String {
 /// [`CONNECTION_REVOKE`] of one grant.
 pub fn connection_revoke(id: &GrantId) -> String {
     format!("{CONNECTIONS}/{id}/revoke")
+}
+
+/// [`CONNECTION_NARROW`] of one grant.
+pub fn connection_narrow(id: &GrantId) -> String {
+    format!("{CONNECTIONS}/{id}/narrow")
 }
 
 /// [`SERVER`] of the server with this name.
@@ -361,6 +374,7 @@ mod tests {
         assert_eq!(personal_token_rename(&token), fits(PERSONAL_TOKEN_RENAME, &token.to_string()));
         assert_eq!(personal_token_revoke(&token), fits(PERSONAL_TOKEN_REVOKE, &token.to_string()));
         let grant = GrantId::from_bytes([7; 16]);
+        assert_eq!(connection_narrow(&grant), fits(CONNECTION_NARROW, &grant.to_string()));
         assert_eq!(connection_revoke(&grant), fits(CONNECTION_REVOKE, &grant.to_string()));
         let of_server = |pattern: &str| pattern.replace("{name}", "files");
         assert_eq!(server("files"), of_server(SERVER));

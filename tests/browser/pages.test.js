@@ -161,9 +161,22 @@ const inside = {
     await page.getByRole("button", { name: "Create the token" }).click();
     await heading(page, /is ready/);
   },
-  "tokens-rename": follow("/api-keys", /^Rename/),
-  "tokens-revoke": follow("/api-keys", /^Revoke/),
+  "tokens-filled-in": dashboard("/api-keys/new?name=Claude+Code&server=keyward&server=none&scope=mcp:read&expires=14"),
+  "tokens-none": dashboard("/api-keys?text=zebra"),
+  "tokens-show": follow("/api-keys", "Backup script"),
+  "tokens-rotate": follow("/api-keys", /^Rotate/),
+  "tokens-rename": async (page) => {
+    await follow("/api-keys", "Backup script")(page);
+    await page.getByRole("link", { name: "Rename" }).click();
+    await heading(page, /^Rename/);
+  },
+  "tokens-revoke": follow("/api-keys", /^Revoke (?!all)/),
+  "tokens-revoke-all": follow("/api-keys", "Revoke all"),
   "connections-list": dashboard("/connections"),
+  "connections-narrow": follow("/connections", /^Lower what Inspector/),
+  access: dashboard("/access"),
+  "access-tokens": dashboard("/access?what=tokens"),
+  "access-nothing": dashboard("/access?person=nobody"),
   "connections-revoke": follow("/connections", /^Revoke Inspector/),
   "connections-revoke-all": follow("/connections", "Revoke all"),
   "servers-list": dashboard("/servers"),

@@ -7,21 +7,25 @@
 
 mod support;
 
+mod access;
 mod authorize;
 mod bad_input;
 mod client_keys;
+mod connections;
 mod commands;
 mod control;
 mod dashboard;
 mod event_lines;
 mod events;
 mod forward_auth;
+mod found_tokens;
 mod gateway;
 mod invitations;
 mod key_rotation;
 mod markup;
 mod mcp;
 mod metadata;
+mod notices;
 mod open_streams;
 mod pages;
 mod passkeys;

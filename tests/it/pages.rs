@@ -12,7 +12,8 @@ use std::collections::BTreeSet;
 type Headers<'h> = &'h [(&'h str, &'h str)];
 
 /// Endpoints for programs: they take no cookies, so no browser's rights can be borrowed for them.
-const FOR_PROGRAMS: [&str; 7] = ["MCP", "MCP_SERVER", "VERIFY", "TOKEN", "REGISTER", "REVOKE", "INTROSPECT"];
+const FOR_PROGRAMS: [&str; 8] =
+    ["MCP", "MCP_SERVER", "VERIFY", "TOKEN", "REGISTER", "REVOKE", "LEAKED_TOKEN", "INTROSPECT"];
 
 /// What can be changed through pages, as text.
 pub fn everything(appliance: &Appliance) -> String {
@@ -129,6 +130,8 @@ fn good_fields(form_token: &str) -> Vec<(&'static str, String)> {
         ("enabled", "false"),
         ("edition", "0"),
         ("overlap", "hour"),
+        ("extent", "read"),
+        ("notice", "all"),
     ];
     let mut fields: Vec<_> = fields.into_iter().map(|(name, value)| (name, value.to_owned())).collect();
     fields.push(("form_token", form_token.to_owned()));
@@ -145,6 +148,7 @@ const FORMS: &[&str] = &[
     "CLIENT_REMOVE",
     "CONFIRM",
     "CONNECTIONS_REVOKE_ALL",
+    "CONNECTION_NARROW",
     "CONNECTION_REVOKE",
     "FACTOR_REMOVE",
     "GROUP",
@@ -160,6 +164,7 @@ const FORMS: &[&str] = &[
     "PASSKEY_NEW",
     "PASSKEY_SECOND_FACTOR",
     "PASSKEY_SIGN_IN",
+    "NOTICES_DISMISS",
     "PERSONAL_TOKEN_NEW",
     "PERSONAL_TOKEN_RENAME",
     "PERSONAL_TOKEN_REVOKE",
@@ -379,7 +384,7 @@ async fn pages_for_admins_are_for_admins() {
     let form = Browser::form(&page, "/logout");
     let before = everything(&appliance);
     let mut count = 0;
-    let of_admins = ["check", "clients", "events", "groups", "invitations", "signing-keys", "users"];
+    let of_admins = ["access", "check", "clients", "events", "groups", "invitations", "signing-keys", "users"];
     for (name, path) in all_paths(&appliance) {
         let kept_by_admins = name.starts_with("SERVER_");
         if kept_by_admins || of_admins.iter().any(|part| path.starts_with(&format!("/dashboard/{part}"))) {
@@ -390,7 +395,7 @@ async fn pages_for_admins_are_for_admins() {
             assert!(matches!(sent.status.as_u16(), 403 | 405), "{name}: {}", sent.status);
         }
     }
-    assert_eq!(count, 34);
+    assert_eq!(count, 35);
     assert_eq!(everything(&appliance), before);
 }
 

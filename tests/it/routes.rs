@@ -67,6 +67,7 @@ const TABLE: &[(&str, &str, To)] = &[
     (GET, "/register/{client_id}", All(401)),
     (POST, "/revoke", All(400)),
     (POST, "/introspect", All(401)),
+    (POST, "/leaked-token", All(400)),
     // before and around signing in
     (GET, "/", All(303)),
     (GET, "/authorize", Users(200)),
@@ -88,6 +89,7 @@ const TABLE: &[(&str, &str, To)] = &[
     (GET, "/logout", Each([303, 303, 303, 200, 200])),
     // for every user
     (GET, "/dashboard", Users(200)),
+    (POST, "/dashboard/notices/dismiss", Users(400)),
     (GET, "/dashboard/api-keys", Users(200)),
     (GET, "/dashboard/api-keys/new", Users(200)),
     (POST, "/dashboard/api-keys/new", Users(400)),
@@ -103,6 +105,8 @@ const TABLE: &[(&str, &str, To)] = &[
     (POST, "/dashboard/api-keys/revoke-all", Users(303)),
     (GET, "/dashboard/connections", Users(200)),
     (GET, "/dashboard/connections/revoke-all", Owner(200, 303)),
+    (GET, "/dashboard/connections/{id}/narrow", Owner(200, 404)),
+    (POST, "/dashboard/connections/{id}/narrow", Users(400)),
     (GET, "/dashboard/connections/{id}/revoke", Owner(200, 404)),
     (POST, "/dashboard/connections/{id}/revoke", Owner(303, 404)),
     (POST, "/dashboard/connections/revoke-all", Users(303)),
@@ -137,6 +141,7 @@ const TABLE: &[(&str, &str, To)] = &[
     (POST, "/dashboard/servers/{name}/enable", Admins(400)),
     (GET, "/dashboard/servers/{name}/remove", Admins(200)),
     (POST, "/dashboard/servers/{name}/remove", Admins(400)),
+    (GET, "/dashboard/access", Admins(200)),
     (GET, "/dashboard/users", Admins(200)),
     (GET, "/dashboard/users/{id}", Admins(200)),
     (POST, "/dashboard/users/{id}", Admins(400)),

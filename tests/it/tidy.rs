@@ -73,7 +73,8 @@ const HOMES: [(&str, Home); 41] = [
 ];
 
 /// Where an operation is run so that the answer to being busy is JSON; everywhere else in `web` it is a page.
-const ANSWERS_PROGRAMS: [&str; 5] = ["client.rs", "introspect.rs", "register.rs", "revoke.rs", "token.rs"];
+const ANSWERS_PROGRAMS: [&str; 6] =
+    ["client.rs", "introspect.rs", "leaked_token.rs", "register.rs", "revoke.rs", "token.rs"];
 
 /// A source file without its comments and tests.
 struct Source {

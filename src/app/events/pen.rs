@@ -4,6 +4,7 @@
 //! they are those of the moment.
 
 use crate::app::App;
+use crate::app::notices::put_notice;
 use crate::app::origin::{self, Origin};
 use crate::app::users::By;
 use crate::clock::Timestamp;
@@ -53,7 +54,11 @@ impl App {
 
 impl Pen {
     /// Writes a line. Who did it is whoever the operation is done for, unless the line says somebody else.
-    pub(in crate::app) fn write(&self, tx: &mut WriteTx, mut event: Event) -> Result<(), StoreError> {
+    pub(in crate::app) fn write(&self, tx: &mut WriteTx, event: Event) -> Result<(), StoreError> {
+        self.write_line(tx, event).map(drop)
+    }
+
+    fn write_line(&self, tx: &mut WriteTx, mut event: Event) -> Result<EventId, StoreError> {
         if event.by == Actor::Stranger {
             event.by = match self.origin {
                 Origin::Keyward => Actor::Keyward,
@@ -68,6 +73,20 @@ impl Pen {
         self.write_as_told(tx, self.at, event)
     }
 
+    /// Writes a line, and puts it before a user who should know.
+    pub(in crate::app) fn write_for(
+        &self,
+        tx: &mut WriteTx,
+        event: Event,
+        user: UserId,
+    ) -> Result<EventId, StoreError> {
+        let id = self.write_line(tx, event)?;
+        if let Some(line) = tx.get(EVENTS, &id)? {
+            put_notice(tx, user, id, &line)?;
+        }
+        Ok(id)
+    }
+
     /// Writes a line of what `by` does to an account.
     pub(in crate::app) fn write_by(&self, tx: &mut WriteTx, by: By, event: Event) -> Result<(), StoreError> {
         self.write(
@@ -80,7 +99,12 @@ impl Pen {
     }
 
     /// Writes a line of a moment, by whom it says.
-    pub(super) fn write_as_told(&self, tx: &mut WriteTx, at: Timestamp, mut event: Event) -> Result<(), StoreError> {
+    pub(super) fn write_as_told(
+        &self,
+        tx: &mut WriteTx,
+        at: Timestamp,
+        mut event: Event,
+    ) -> Result<EventId, StoreError> {
         if let Actor::User(user) = &mut event.by {
             name(tx, user)?;
         }
@@ -91,7 +115,8 @@ impl Pen {
         for facet in event.facets() {
             tx.put(EVENTS_BY, &(facet, id), &())?;
         }
-        tx.put(EVENTS, &id, &event)
+        tx.put(EVENTS, &id, &event)?;
+        Ok(id)
     }
 }
 

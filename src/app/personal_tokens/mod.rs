@@ -15,14 +15,14 @@ mod rows;
 
 pub use listed::{TokenFilter, TokenPage, TokenPlace, TokenSort, TokenSummary};
 pub use rotated::{Overlap, RotatedInto, Rotation};
-pub(super) use rows::{forget_token, live_tokens};
+pub(super) use rows::{end_token, forget_token, live_ids_until, live_tokens};
 
 use crate::access::{GuardedServer, ServerName};
 use crate::account::personal_token::{MAX_REACH, PersonalToken, PersonalTokenEntry, Reach, TokenName, TokenState};
 use crate::account::user::Person;
 use crate::app::App;
 use crate::app::error::OperationError;
-use crate::app::personal_tokens::rows::{claim_name, end_token, owned, put_token, told};
+use crate::app::personal_tokens::rows::{claim_name, owned, put_token, told};
 use crate::clock::{Timestamp, minutes};
 use crate::event::EventKind;
 use crate::id::{TokenId, UserId};
@@ -207,7 +207,7 @@ impl App {
         Ok(count)
     }
 
-    fn entry(
+    pub(super) fn entry(
         &self,
         tx: &impl Reads,
         token: PersonalToken,

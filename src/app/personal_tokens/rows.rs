@@ -14,7 +14,7 @@ use crate::event::{Event, EventKind};
 use crate::id::{TokenId, UserId};
 use crate::store::tables::{
     PERSONAL_TOKEN_NAMES, PERSONAL_TOKENS, PERSONAL_TOKENS_BY_END, PERSONAL_TOKENS_BY_OWNER, PERSONAL_TOKENS_INDEXED,
-    TOKEN_DAYS, TOKEN_USES,
+    TOKEN_DAYS, TOKEN_USES, TOKEN_WATCHES,
 };
 use crate::store::{Reads, Scan, StoreError, WriteTx};
 use crate::token::RevocationEntry;
@@ -55,11 +55,12 @@ pub(in crate::app) fn forget_token(tx: &mut WriteTx, token: &PersonalToken) -> R
     tx.remove(PERSONAL_TOKENS_BY_END, &(token.owner, token.ends_at(), id))?;
     tx.remove(TOKEN_USES, &id)?;
     tx.remove(TOKEN_DAYS, &id)?;
+    tx.remove(TOKEN_WATCHES, &id)?;
     Ok(())
 }
 
 /// Ends a token in the store, told as `kind`; nothing to publish if it had ended before.
-pub(super) fn end_token(
+pub(in crate::app) fn end_token(
     tx: &mut WriteTx,
     token: PersonalToken,
     now: Timestamp,
@@ -73,7 +74,11 @@ pub(super) fn end_token(
     let revoked = PersonalToken { revoked_at: Some(now), was_found, ..token };
     release_name(tx, &revoked)?;
     put_token(tx, &revoked)?;
-    pen.write(tx, told(kind, &revoked))?;
+    if was_found {
+        pen.write_for(tx, told(kind, &revoked), revoked.owner)?;
+    } else {
+        pen.write(tx, told(kind, &revoked))?;
+    }
     let entry = record(tx, RevocationEntry::token(revoked.id, revoked.expires_at, now))?;
     Ok((revoked, Some(entry)))
 }
@@ -85,7 +90,7 @@ pub(super) fn live_ids(tx: &impl Reads, owner: UserId, now: Timestamp) -> Result
 }
 
 /// The owner's tokens that live and end until a moment, the one that ends first before the others.
-pub(super) fn live_ids_until(
+pub(in crate::app) fn live_ids_until(
     tx: &impl Reads,
     owner: UserId,
     now: Timestamp,

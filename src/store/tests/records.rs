@@ -7,6 +7,7 @@ use crate::account::factor::{Authenticator, Factor, FactorKind};
 use crate::account::group::{Group, GroupName};
 use crate::account::half_session::HalfSession;
 use crate::account::invitation::{Invitation, InvitationEnd};
+use crate::account::network::UseNetwork;
 use crate::account::passkey::{CoseKey, Passkey};
 use crate::account::password::PasswordHash;
 use crate::account::password_reset::PasswordReset;
@@ -14,13 +15,14 @@ use crate::account::personal_token::{PersonalToken, Reach, Replacement, TokenNam
 use crate::account::recovery_code::RecoveryCodes;
 use crate::account::session::Session;
 use crate::account::sign_in_policy::{Demanded, SignInPolicy};
+use crate::account::token_watch::TokenWatch;
 use crate::account::usage::LastUse;
 use crate::account::user::{Role, User, Username};
 use crate::clock::{Timestamp, days, minutes};
 use crate::event::{
     Actor, CallFacts, CallOutcome, DayCounts, Event, EventKind, Named, RefusedBecause, ServerDays, day_of,
 };
-use crate::id::{FactorId, GrantId, InvitationId, KeyId, RegisteredClientId, SessionId, TokenId, UserId};
+use crate::id::{EventId, FactorId, GrantId, InvitationId, KeyId, RegisteredClientId, SessionId, TokenId, UserId};
 use crate::keys::{KeyState, SigningKey};
 use crate::oauth::authorization_code::AuthorizationCode;
 use crate::oauth::client::{ApplicationType, AuthMethod, Client, ClientId, ClientKind, ClientMetadata, GrantType};
@@ -81,6 +83,7 @@ fn the_bytes_of_every_record_are_frozen() {
     golden.compare("Invitation", &invitations());
     golden.compare("PasswordReset", &password_resets());
     golden.compare("LastUse", &last_uses());
+    golden.compare("TokenWatch", &[TokenWatch::default(), token_watch()]);
     golden.compare("Client", &clients());
     golden.compare("AuthorizationCode", &codes());
     golden.compare("RefreshToken", &refresh_tokens());
@@ -270,6 +273,11 @@ fn personal_tokens() -> [PersonalToken; 3] {
         ..everywhere.clone()
     };
     [everywhere, somewhere, replaced]
+}
+
+fn token_watch() -> TokenWatch {
+    let networks = vec![UseNetwork::V4([203, 0, 113]), UseNetwork::V6([0x20, 1, 0xd, 0xb8, 0, 9])];
+    TokenWatch { networks, told: Some(EventId::from_bytes([7; 16])), dismissed: Some(30) }
 }
 
 fn last_uses() -> [LastUse; 3] {

@@ -7,6 +7,7 @@ pub mod servers;
 pub mod signing_keys;
 pub mod users;
 pub mod groups;
+pub mod access;
 pub mod invitations;
 pub mod clients;
 pub mod check;

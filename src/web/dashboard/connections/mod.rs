@@ -1,9 +1,14 @@
-//! Which apps has a person let in? Lists the grants; revokes one or all.
+//! Which apps has a person let in? Lists the grants by client; lowers what one may do; revokes one or all.
+
+pub mod narrow;
+
+pub use narrow::ConnectionNarrowView;
 
 use crate::app::App;
 use crate::app::connections::Connection;
 use crate::app::error::OperationError;
 use crate::id::GrantId;
+use crate::oauth::client::ClientId;
 use crate::web::chart::Chart;
 use crate::web::dashboard::{Frame, LastUsed, Vouched, server_title};
 use crate::web::extract::{Confirmed, CsrfForm, PathId, RecentForm, SignedIn};
@@ -25,6 +30,17 @@ use axum::response::{IntoResponse, Response};
 pub struct ConnectionsView {
     /// Around the page.
     pub frame: Frame,
+    /// By client; the one that was let in last first.
+    pub clients: Vec<ClientGroup>,
+    /// How many connections there are.
+    pub count: usize,
+}
+
+/// The connections of one client.
+#[derive(Debug, Clone)]
+pub struct ClientGroup {
+    /// What it calls itself.
+    pub name: String,
     /// Newest first.
     pub connections: Vec<ConnectionRow>,
 }
@@ -44,6 +60,10 @@ pub struct ConnectionRow {
     pub servers: String,
     /// The scopes in words: "everything that you may do, stay connected".
     pub scopes: String,
+    /// Whether it may do more than one thing, so that it can be lowered.
+    pub can_narrow: bool,
+    /// When it was lowered the last time.
+    pub narrowed: Option<When>,
     /// When the user agreed.
     pub created: When,
     /// The latest use; none if it was never used.
@@ -75,10 +95,21 @@ pub struct ConnectionsRevokeAllView {
 /// The list.
 pub async fn get(State(state): State<WebState>, signed_in: SignedIn, notice: Done) -> Result<Response, Response> {
     let user = signed_in.user.id;
-    let connections = operate(&state, move |app| {
-        app.connections(user)?.into_iter().map(|connection| ConnectionRow::of(app, connection)).collect()
+    let clients = operate(&state, move |app| {
+        let mut clients: Vec<(ClientId, ClientGroup)> = Vec::new();
+        for connection in app.connections(user)? {
+            let id = connection.grant.client.clone();
+            let row = ConnectionRow::of(app, connection)?;
+            match clients.iter_mut().find(|(known, _)| *known == id) {
+                Some((_, group)) => group.connections.push(row),
+                None => clients.push((id, ClientGroup { name: row.client_name.clone(), connections: vec![row] })),
+            }
+        }
+        Ok::<Vec<ClientGroup>, OperationError>(clients.into_iter().map(|(_, group)| group).collect())
     });
-    let view = ConnectionsView { connections: connections.await?, frame: Frame::new(&state, &signed_in, notice) };
+    let clients = clients.await?;
+    let count = clients.iter().map(|group| group.connections.len()).sum();
+    let view = ConnectionsView { clients, count, frame: Frame::new(&state, &signed_in, notice) };
     Ok(Page::new(view).into_response())
 }
 
@@ -138,6 +169,8 @@ impl ConnectionRow {
             redirect_host: grant.redirect_uri.host_for_display().to_owned(),
             servers: server_title(&app.live().servers(), &grant.resource),
             scopes: in_words(&grant.scopes),
+            can_narrow: narrow::can_narrow(&grant.scopes),
+            narrowed: grant.narrowed_at.map(|at| When::new(at, now)),
             created: When::new(grant.created_at, now),
             last_used: last_use.map(|last_use| LastUsed::new(last_use, now)),
             requests: days.map(|days| Chart::new(&days, "request", "requests")),
@@ -155,6 +188,8 @@ impl ConnectionRow {
             redirect_host: redirect_host.to_owned(),
             servers: "Keyward".to_owned(),
             scopes: "everything that you may do, stay connected".to_owned(),
+            can_narrow: true,
+            narrowed: None,
             created: When::sample(-86_400 * 9),
             last_used: Some(LastUsed::sample()),
             requests: Some(Chart::sample("request", "requests")),
@@ -179,13 +214,26 @@ impl ConnectionsView {
                 requests: None,
                 ..ConnectionRow::sample("<i>Cursor</i>", Vouched::Nobody, "www.cursor.com")
             },
+            ConnectionRow {
+                scopes: "reading, stay connected".to_owned(),
+                can_narrow: false,
+                narrowed: Some(When::sample(-86_400 * 2)),
+                ..ConnectionRow::sample("Claude Code", Vouched::ByHost("claude.ai".to_owned()), "localhost")
+            },
             ConnectionRow::sample("Team portal", Vouched::ByAdmin, "portal.example.org"),
         ];
-        Self { frame: Frame::sample(), connections }
+        let [claude, cursor, again, portal]: [ConnectionRow; 4] = connections.try_into().expect("four");
+        let group = |name: &str, connections| ClientGroup { name: name.to_owned(), connections };
+        let clients = vec![
+            group("Claude Code", vec![claude, again]),
+            group("<i>Cursor</i>", vec![cursor]),
+            group("Team portal", vec![portal]),
+        ];
+        Self { frame: Frame::sample(), clients, count: 4 }
     }
 
     pub(crate) fn sample_empty() -> Self {
-        Self { frame: Frame::sample(), connections: Vec::new() }
+        Self { frame: Frame::sample(), clients: Vec::new(), count: 0 }
     }
 }
 
