@@ -141,7 +141,7 @@ impl App {
             add_session(tx, session)?;
             Ok::<_, OperationError>(user)
         })?;
-        tracing::info!(user = %owner, address = ?caller.address, "signed in with a passkey");
+        tracing::info!(user = %owner, address = caller.address.map(display), "signed in with a passkey");
         Ok((id, user))
     }
 
@@ -174,7 +174,7 @@ impl App {
             add_session(tx, session)
         })?;
         self.end_attempt(&user.name.canonical(), caller);
-        tracing::info!(user = %owner, address = ?caller.address, "signed in with a passkey as second factor");
+        tracing::info!(user = %owner, address = caller.address.map(display), "signed in with a passkey as second factor");
         Ok(id)
     }
 
@@ -209,7 +209,7 @@ impl App {
             Ok((user, Checked { factor, after, question }))
         });
         checked.map_err(|refusal| {
-            tracing::info!(user = ?known, address = ?caller.address, %refusal, "passkey refused");
+            tracing::info!(user = known.map(display), address = caller.address.map(display), %refusal, "passkey refused");
             self.repeats.count(EventKind::FactorFailed, known, caller.address);
             OperationError::invalid(WRONG)
         })

@@ -46,7 +46,7 @@ impl App {
         let code = match proof {
             Proof::Password(password) if user.password.verify(password.expose()) => None,
             Proof::Password(_) => {
-                tracing::info!(user = %user_id, address = ?caller.address, "proof refused");
+                tracing::info!(user = %user_id, address = caller.address.map(display), "proof refused");
                 self.repeats.count(EventKind::SignInFailed, Some(user_id), caller.address);
                 return Err(OperationError::invalid(WRONG));
             }
@@ -73,7 +73,7 @@ impl App {
         });
         let session = self.count_wrong_code(proved, user_id, caller)?;
         self.end_attempt(&key, caller);
-        tracing::info!(user = %user_id, address = ?caller.address, "proved again");
+        tracing::info!(user = %user_id, address = caller.address.map(display), "proved again");
         Ok(session)
     }
 }
