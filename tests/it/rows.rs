@@ -261,7 +261,10 @@ const ROWS: &[(&str, &[&str])] = &[
         &["signing_in_always_makes_a_new_session_and_ends_the_one_before"],
     ),
     ("signing in led to another site", &["nobody_is_led_to_another_site_after_signing_in"]),
-    ("a name ran as a script", &["what_people_and_clients_write_stays_text"]),
+    (
+        "a name ran as a script",
+        &["what_others_write_is_text_on_every_page_that_shows_it", "what_is_sent_back_from_a_form_is_text"],
+    ),
     (
         "passwords could be guessed, or a guesser locked the owner out",
         &["wrong_passwords_are_slowed_also_for_the_right_one_and_never_locked_out"],
