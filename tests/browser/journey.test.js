@@ -98,7 +98,9 @@ async function personalToken(appliance, { page, context }, javaScript) {
   assert.match(await row.innerText(), /active/);
   assert.match(await row.innerText(), /127\.0\.0\.1/, "last used is known at once");
 
-  await row.getByRole("link", { name: /^Rename/ }).click();
+  await row.getByRole("link", { name, exact: true }).click();
+  await heading(page, name);
+  await page.getByRole("link", { name: "Rename" }).click();
   await page.getByLabel("New name").fill("Desk");
   await page.getByRole("button", { name: "Rename" }).click();
   await page.getByRole("row", { name: "Desk" }).getByRole("link", { name: /^Revoke/ }).click();
