@@ -19,7 +19,7 @@
 //! | Module | What it answers, and its rule |
 //! | --- | --- |
 //! | [`oauth`] | What may a client ask for, and what is it told? Parsed at the door; who sees an error is its type |
-//! | [`account`] | Who are the people, and what slows guessing? |
+//! | [`account`] | Who are the people, how do they prove it, and what slows guessing? |
 //! | [`keys`] | Which key signs, which verify? The only home of Ed25519; rotation is a pure plan for `now` |
 //! | [`token`] | Is this token good now? The hot path; only it makes the proofs that let a request through |
 //! | [`access`] | Which servers are guarded, and may this token do that at this one? Only it permits |
@@ -64,6 +64,8 @@
 //! - A revocation: [`app::revoke`], [`store::tables::REVOCATIONS`], [`token::RevocationSet`], the next request.
 //! - An admin adds a server: [`web::dashboard::servers`], [`access::ServerDescription`], [`app::servers`],
 //!   [`store::tables::SERVERS`], [`access::ServerDirectory`], the next request.
+//! - Somebody signs in: [`app::sign_in`], [`app::second_factor`] or [`app::passkeys`], and [`app::step_up`] before what hands out
+//!   power.
 //! - Who did that: [`app::origin`], an operation of [`app`], `app::events`, [`store::tables::EVENTS`], the pages of [`web`].
 //! - `keyward tokens revoke` beside a running server: [`cli`], [`control::ask`], [`control::ControlSocket`],
 //!   [`control::perform`], and on as above.

@@ -3,7 +3,7 @@
 //! A page looks at a bounded number of rows, found by the narrowest index there is; where that does not fill it, it says where
 //! to go on. What an admin does about a row is an operation on its owner's behalf.
 
-use crate::account::personal_token::{PersonalTokenEntry, Reach, TokenState};
+use crate::account::personal_token::{PersonalToken, PersonalTokenEntry, Reach, TokenState};
 use crate::app::App;
 use crate::app::connections::Connection;
 use crate::app::error::OperationError;
@@ -14,7 +14,7 @@ use crate::secret::TokenDigest;
 use crate::store::tables::{
     GRANTS, GRANTS_BY_CLIENT, GRANTS_BY_USER, PERSONAL_TOKENS, PERSONAL_TOKENS_BY_OWNER, USERS,
 };
-use crate::store::{Reads, Scan};
+use crate::store::{AsKey, Key, Reads, Record, Scan, Table};
 
 /// Rows of one page.
 const PER_PAGE: usize = 50;
@@ -65,33 +65,23 @@ impl App {
         }
         self.store.read(|tx| {
             let ids: Vec<TokenId> = if let Some(user) = filter.user {
-                let scan = Scan::prefix(&user).backwards();
-                let scan = older.into_iter().fold(scan, |scan, id| scan.after(&(user, id)));
-                let keys = tx.keys(PERSONAL_TOKENS_BY_OWNER, scan.limit(MOST_LOOKED_AT))?;
-                keys.into_iter().map(|(_, id)| id).collect()
+                let older = older.map(|id| (user, id));
+                second(newest_first(tx, PERSONAL_TOKENS_BY_OWNER, Scan::prefix(&user), older)?)
             } else {
-                let scan = older.into_iter().fold(Scan::all().backwards(), |scan, id| scan.after(&id));
-                tx.keys(PERSONAL_TOKENS, scan.limit(MOST_LOOKED_AT))?
+                newest_first(tx, PERSONAL_TOKENS, Scan::all(), older)?
             };
-            let mut rows = Vec::new();
-            let mut last = None;
-            for id in &ids {
-                if rows.len() == PER_PAGE {
-                    return Ok(AccessPage { rows, older: last });
-                }
-                last = Some(*id);
-                let Some(token) = tx.get(PERSONAL_TOKENS, id)? else { continue };
-                let reaches = |server: &ResourceUri| match &token.reach {
-                    Reach::AllServers => true,
-                    Reach::Servers(resources) => resources.contains(server),
+            page_of(&ids, |id| {
+                let fits = |token: &PersonalToken| {
+                    let reaches = |server: &ResourceUri| match &token.reach {
+                        Reach::AllServers => true,
+                        Reach::Servers(resources) => resources.contains(server),
+                    };
+                    token.state(now) == TokenState::Live && filter.server.as_ref().is_none_or(reaches)
                 };
-                if token.state(now) == TokenState::Live && filter.server.as_ref().is_none_or(reaches) {
-                    let owner = token.owner;
-                    rows.push(owned(tx, owner, self.entry(tx, token, now)?)?);
-                }
-            }
-            let older = last.filter(|_| ids.len() == MOST_LOOKED_AT);
-            Ok(AccessPage { rows, older })
+                let Some(token) = tx.get(PERSONAL_TOKENS, id)?.filter(fits) else { return Ok(None) };
+                let owner = token.owner;
+                owned(tx, owner, self.entry(tx, token, now)?).map(Some)
+            })
         })
     }
 
@@ -104,44 +94,61 @@ impl App {
         self.store.read(|tx| {
             let ids: Vec<GrantId> = match (filter.user, &filter.client) {
                 (Some(user), _) => {
-                    let scan =
-                        older.into_iter().fold(Scan::prefix(&user).backwards(), |scan, id| scan.after(&(user, id)));
-                    let keys = tx.keys(GRANTS_BY_USER, scan.limit(MOST_LOOKED_AT))?;
-                    keys.into_iter().map(|(_, id)| id).collect()
+                    let older = older.map(|id| (user, id));
+                    second(newest_first(tx, GRANTS_BY_USER, Scan::prefix(&user), older)?)
                 }
                 (None, Some(client)) => {
                     let client = TokenDigest::of(client);
-                    let scan = Scan::prefix(&client).backwards();
-                    let scan = older.into_iter().fold(scan, |scan, id| scan.after(&(client, id)));
-                    let keys = tx.keys(GRANTS_BY_CLIENT, scan.limit(MOST_LOOKED_AT))?;
-                    keys.into_iter().map(|(_, id)| id).collect()
+                    let older = older.map(|id| (client, id));
+                    second(newest_first(tx, GRANTS_BY_CLIENT, Scan::prefix(&client), older)?)
                 }
-                (None, None) => {
-                    let scan = older.into_iter().fold(Scan::all().backwards(), |scan, id| scan.after(&id));
-                    tx.keys(GRANTS, scan.limit(MOST_LOOKED_AT))?
-                }
+                (None, None) => newest_first(tx, GRANTS, Scan::all(), older)?,
             };
-            let mut rows = Vec::new();
-            let mut last = None;
-            for id in &ids {
-                if rows.len() == PER_PAGE {
-                    return Ok(AccessPage { rows, older: last });
-                }
-                last = Some(*id);
+            page_of(&ids, |id| {
                 let fits = |grant: &Grant| {
                     grant.is_connected()
                         && filter.client.as_ref().is_none_or(|client| grant.client.as_str() == client)
                         && filter.server.as_ref().is_none_or(|server| grant.resource == *server)
                 };
-                if let Some(grant) = tx.get(GRANTS, id)?.filter(fits) {
-                    let owner = grant.user;
-                    rows.push(owned(tx, owner, self.connection_of(tx, grant)?)?);
-                }
-            }
-            let older = last.filter(|_| ids.len() == MOST_LOOKED_AT);
-            Ok(AccessPage { rows, older })
+                let Some(grant) = tx.get(GRANTS, id)?.filter(fits) else { return Ok(None) };
+                let owner = grant.user;
+                owned(tx, owner, self.connection_of(tx, grant)?).map(Some)
+            })
         })
     }
+}
+
+/// The keys before `older` that one page looks at.
+fn newest_first<K: Key + AsKey<K>, V: Record>(
+    tx: &impl Reads,
+    table: Table<K, V>,
+    scan: Scan<K>,
+    older: Option<K>,
+) -> Result<Vec<K>, OperationError> {
+    let scan = scan.backwards().limit(MOST_LOOKED_AT);
+    let scan = older.into_iter().fold(scan, |scan, key| scan.after(&key));
+    Ok(tx.keys(table, scan)?)
+}
+
+fn second<A, I>(keys: Vec<(A, I)>) -> Vec<I> {
+    keys.into_iter().map(|(_, id)| id).collect()
+}
+
+/// The page of what `row` makes of these, and where to go on: after the last one that was looked at.
+fn page_of<T, I: Copy>(
+    ids: &[I],
+    row: impl Fn(&I) -> Result<Option<Owned<T>>, OperationError>,
+) -> Result<AccessPage<T, I>, OperationError> {
+    let mut rows = Vec::new();
+    let mut last = None;
+    for id in ids {
+        if rows.len() == PER_PAGE {
+            return Ok(AccessPage { rows, older: last });
+        }
+        last = Some(*id);
+        rows.extend(row(id)?);
+    }
+    Ok(AccessPage { rows, older: last.filter(|_| ids.len() == MOST_LOOKED_AT) })
 }
 
 fn owned<T>(tx: &impl Reads, owner: UserId, what: T) -> Result<Owned<T>, OperationError> {

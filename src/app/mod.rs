@@ -29,6 +29,7 @@ pub mod servers;
 pub mod sessions;
 pub mod set_up;
 pub mod sign_in;
+pub mod sign_in_policy;
 pub mod signing_keys;
 pub mod step_up;
 pub mod upkeep;

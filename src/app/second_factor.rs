@@ -1,5 +1,4 @@
-//! What comes after the password? The second factor: giving one at sign-in, adding and removing, recovery codes, and who must
-//! have one.
+//! What comes after the password? The second factor: giving one at sign-in, adding and removing, recovery codes.
 //!
 //! Invariants. A code is looked at and used up in one transaction, so of any number of posts with one code one counts. A
 //! wrong code is counted where wrong passwords are, before it is looked at; the right password alone clears nothing. Who
@@ -10,19 +9,19 @@ use crate::account::factor::{Authenticator, Factor, FactorKind, TypedCode};
 use crate::account::half_session::{HalfSession, HalfSessionKey};
 use crate::account::recovery_code::{FEW_LEFT, RecoveryCode, RecoveryCodes};
 use crate::account::session::Session;
-use crate::account::sign_in_policy::{Demanded, SignInPolicy};
 use crate::account::totp::TotpSecret;
 use crate::account::user::User;
 use crate::app::error::OperationError;
 use crate::app::events::Pen;
 use crate::app::sign_in::{NewSession, add_session, remove_session, remove_sessions_of};
+use crate::app::sign_in_policy::policy;
 use crate::app::users::{By, require};
 use crate::app::{App, Caller};
 use crate::clock::{Timestamp, minutes};
 use crate::event::{Event, EventKind};
 use crate::id::{FactorId, SessionId, UserId};
 use crate::seal::{Purpose, Sealer};
-use crate::store::tables::{FACTORS, HALF_SESSIONS, RECOVERY_CODES, SESSIONS, SIGN_IN_POLICY, USERS};
+use crate::store::tables::{FACTORS, HALF_SESSIONS, RECOVERY_CODES, SESSIONS, USERS};
 use crate::store::{Reads, Scan, StoreError, WriteTx};
 use std::time::Duration;
 use zeroize::Zeroizing;
@@ -278,46 +277,6 @@ impl App {
         Ok(plain)
     }
 
-    /// Who must have a second factor.
-    pub fn sign_in_policy(&self) -> Result<SignInPolicy, OperationError> {
-        self.store.read(|tx| Ok(policy(tx)?))
-    }
-
-    /// Decides who must have a second factor; counts at everybody's next request.
-    pub fn set_sign_in_policy(&self, by: By, new: SignInPolicy) -> Result<(), OperationError> {
-        let pen = self.pen();
-        self.store.write(move |tx| {
-            require(tx, by)?;
-            if policy(tx)? == new {
-                return Ok(());
-            }
-            tx.put(SIGN_IN_POLICY, &(), &new)?;
-            let note = match new.second_factor {
-                Demanded::OfNobody => "a second factor is nobody's duty",
-                Demanded::OfAdmins => "admins must have a second factor",
-                Demanded::OfEverybody => "everybody must have a second factor",
-            };
-            Ok::<_, OperationError>(pen.write_by(tx, by, Event::of(EventKind::PolicyChanged).note(note))?)
-        })?;
-        tracing::warn!(?by, policy = ?new, "sign-in policy set");
-        Ok(())
-    }
-
-    /// How many people who may sign in have no second factor.
-    pub fn lacking_factor(&self) -> Result<Lacking, OperationError> {
-        self.store.read(|tx| {
-            let mut lacking = Lacking::default();
-            tx.visit(USERS, Scan::all(), |id, user| {
-                if !user.is_disabled() && !has_factor(tx, id)? {
-                    lacking.people += 1;
-                    lacking.admins += usize::from(user.is_admin());
-                }
-                Ok::<_, OperationError>(())
-            })?;
-            Ok(lacking)
-        })
-    }
-
     /// Tells the log of a code that was wrong.
     pub(super) fn count_wrong_code<T>(
         &self,
@@ -345,15 +304,6 @@ impl App {
         let secret = Zeroizing::new(secret);
         TotpSecret::parse(&secret).filter(|_| owner == user)
     }
-}
-
-/// How many have no second factor.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Lacking {
-    /// Of the admins.
-    pub admins: usize,
-    /// Of everybody, admins included.
-    pub people: usize,
 }
 
 impl Factors {
@@ -498,8 +448,4 @@ pub(super) fn half_session(
 ) -> Result<Option<User>, OperationError> {
     let Some(half) = tx.get(HALF_SESSIONS, &(key.user, key.id))? else { return Ok(None) };
     Ok(tx.get(USERS, &key.user)?.filter(|user| half.is_good_for(user, now)))
-}
-
-fn policy(tx: &impl Reads) -> Result<SignInPolicy, StoreError> {
-    Ok(tx.get(SIGN_IN_POLICY, &())?.unwrap_or_default())
 }

@@ -12,7 +12,7 @@ pub mod visitor;
 pub use csrf_form::{Confirmed, CsrfForm, FormRefusal};
 pub use half_signed_in::HalfSignedIn;
 pub use path_id::PathId;
-pub use query::PageQuery;
+pub use query::{LinkQuery, NextQuery, PageQuery};
 pub use recent::{RecentForm, Recently, RecentlySignedIn};
 pub use signed_in::{Admin, AnySignedIn, PreviousSession, SignedIn};
 pub use visitor::Visitor;

@@ -10,7 +10,7 @@ use crate::app::error::OperationError;
 use crate::app::step_up::Proof;
 use crate::secret::Secret;
 use crate::web::extract::recent::Present;
-use crate::web::extract::{AnySignedIn, CsrfForm, PageQuery};
+use crate::web::extract::{AnySignedIn, CsrfForm, NextQuery, PageQuery};
 use crate::web::operate::{attempt, attempt_hashing, operate};
 use crate::web::page::Page;
 use crate::web::respond::{LocalPath, operation_error, see_other, with_cookie};
@@ -77,18 +77,11 @@ pub enum Unproved {
     Otherwise(Response),
 }
 
-/// What the address of the page says.
-#[derive(Deserialize)]
-pub struct ConfirmQuery {
-    #[serde(default)]
-    next: String,
-}
-
 /// The question; for somebody who is on the way somewhere and whose last proof is good still, the way on.
 pub async fn get(
     State(state): State<WebState>,
     person: AnySignedIn,
-    PageQuery(query): PageQuery<ConfirmQuery>,
+    PageQuery(query): PageQuery<NextQuery>,
 ) -> Response {
     let next = LocalPath::parse(&query.next);
     if !query.next.is_empty() && state.app.is_recently_proved(&person.session) {

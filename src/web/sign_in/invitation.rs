@@ -10,7 +10,7 @@ use crate::app::Caller;
 use crate::app::error::OperationError;
 use crate::app::invitations::InvitationEntry;
 use crate::web::error::ErrorView;
-use crate::web::extract::{CsrfForm, PageQuery, Visitor};
+use crate::web::extract::{CsrfForm, LinkQuery, PageQuery, Visitor};
 use crate::web::notice::Notice;
 use crate::web::operate::{attempt_hashing, operate};
 use crate::web::page::Page;
@@ -46,18 +46,11 @@ pub struct InvitationView {
     pub password_length: (usize, usize),
 }
 
-/// What the address of the page says.
-#[derive(Deserialize)]
-pub struct InvitationQuery {
-    #[serde(default)]
-    secret: String,
-}
-
 /// The form, for whoever has the secret.
 pub async fn get(
     State(state): State<WebState>,
     visitor: Visitor,
-    PageQuery(InvitationQuery { secret }): PageQuery<InvitationQuery>,
+    PageQuery(LinkQuery { secret }): PageQuery<LinkQuery>,
 ) -> Result<Response, Response> {
     let entry = open(&state, &secret).await?;
     let form = InvitationForm { secret, ..InvitationForm::default() };

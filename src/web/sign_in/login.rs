@@ -9,7 +9,7 @@ use crate::app::error::OperationError;
 use crate::app::sign_in::SignIn;
 use crate::oauth::client::ClientId;
 use crate::oauth::redirect_uri::RedirectUri;
-use crate::web::extract::{CsrfForm, FormRefusal, PageQuery, PreviousSession, SignedIn, Visitor};
+use crate::web::extract::{CsrfForm, FormRefusal, NextQuery, PageQuery, PreviousSession, SignedIn, Visitor};
 use crate::web::notice::Done;
 use crate::web::operate::{attempt, attempt_hashing};
 use crate::web::page::{FormAction, Page};
@@ -60,20 +60,13 @@ pub enum LoginProblem {
     Passkey,
 }
 
-/// What the address of the page says.
-#[derive(Deserialize)]
-pub struct LoginQuery {
-    #[serde(default)]
-    next: String,
-}
-
 /// The form; for somebody who is signed in, the way on.
 pub async fn get(
     State(state): State<WebState>,
     signed_in: Option<SignedIn>,
     visitor: Visitor,
     notice: Done,
-    PageQuery(query): PageQuery<LoginQuery>,
+    PageQuery(query): PageQuery<NextQuery>,
 ) -> Response {
     let next = LocalPath::parse(&query.next);
     if signed_in.is_some() && !next.as_ref().is_some_and(asks_to_sign_in_again) {

@@ -4,7 +4,7 @@ use crate::account::password::{MAX_PASSWORD, MIN_PASSWORD, NewPassword};
 use crate::account::user::Username;
 use crate::app::error::OperationError;
 use crate::web::error::ErrorView;
-use crate::web::extract::{CsrfForm, PageQuery, Visitor};
+use crate::web::extract::{CsrfForm, LinkQuery, PageQuery, Visitor};
 use crate::web::notice::Notice;
 use crate::web::operate::{attempt_hashing, operate};
 use crate::web::page::Page;
@@ -33,18 +33,11 @@ pub struct ResetView {
     pub password_length: (usize, usize),
 }
 
-/// What the address of the page says.
-#[derive(Deserialize)]
-pub struct ResetQuery {
-    #[serde(default)]
-    secret: String,
-}
-
 /// The form, for whoever has the secret.
 pub async fn get(
     State(state): State<WebState>,
     visitor: Visitor,
-    PageQuery(ResetQuery { secret }): PageQuery<ResetQuery>,
+    PageQuery(LinkQuery { secret }): PageQuery<LinkQuery>,
 ) -> Result<Response, Response> {
     let name = whose(&state, &secret).await?;
     Ok(page(&state, visitor, secret, &name, None))

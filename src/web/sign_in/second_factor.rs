@@ -8,7 +8,7 @@ use crate::app::Caller;
 use crate::app::error::OperationError;
 use crate::app::second_factor::UsedCode;
 use crate::web::cookies::CookieKind;
-use crate::web::extract::{CsrfForm, FormRefusal, HalfSignedIn, PageQuery, PreviousSession};
+use crate::web::extract::{CsrfForm, FormRefusal, HalfSignedIn, NextQuery, PageQuery, PreviousSession};
 use crate::web::notice::Notice;
 use crate::web::operate::{attempt, operate};
 use crate::web::page::Page;
@@ -43,18 +43,11 @@ pub struct SecondFactorView {
     pub problem: Option<LoginProblem>,
 }
 
-/// What the address of the page says.
-#[derive(Deserialize)]
-pub struct SecondFactorQuery {
-    #[serde(default)]
-    next: String,
-}
-
 /// The form.
 pub async fn get(
     State(state): State<WebState>,
     half: Option<HalfSignedIn>,
-    PageQuery(query): PageQuery<SecondFactorQuery>,
+    PageQuery(query): PageQuery<NextQuery>,
 ) -> Result<Response, Response> {
     let next = LocalPath::parse(&query.next);
     match half {

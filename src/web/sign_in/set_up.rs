@@ -7,7 +7,7 @@ use crate::account::user::Username;
 use crate::app::Caller;
 use crate::app::error::OperationError;
 use crate::web::error::ErrorView;
-use crate::web::extract::{CsrfForm, PageQuery, Visitor};
+use crate::web::extract::{CsrfForm, LinkQuery, PageQuery, Visitor};
 use crate::web::notice::Notice;
 use crate::web::operate::{attempt_hashing, operate};
 use crate::web::page::Page;
@@ -39,18 +39,11 @@ pub struct SetUpView {
     pub password_length: (usize, usize),
 }
 
-/// What the address of the page says.
-#[derive(Deserialize)]
-pub struct SetUpQuery {
-    #[serde(default)]
-    secret: String,
-}
-
 /// The form, for whoever has the secret.
 pub async fn get(
     State(state): State<WebState>,
     visitor: Visitor,
-    PageQuery(SetUpQuery { secret }): PageQuery<SetUpQuery>,
+    PageQuery(LinkQuery { secret }): PageQuery<LinkQuery>,
 ) -> Result<Response, Response> {
     require_secret(&state, &secret).await?;
     let form = SetUpForm { secret, ..SetUpForm::default() };

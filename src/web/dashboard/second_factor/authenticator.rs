@@ -9,7 +9,7 @@ use crate::account::factor::TypedCode;
 use crate::app::Caller;
 use crate::app::error::OperationError;
 use crate::app::second_factor::Enrolment;
-use crate::web::extract::{AnySignedIn, PageQuery, RecentForm, Recently};
+use crate::web::extract::{AnySignedIn, NextQuery, PageQuery, RecentForm, Recently};
 use crate::web::notice::Notice;
 use crate::web::operate::{attempt, operate};
 use crate::web::page::Page;
@@ -50,18 +50,11 @@ pub struct AuthenticatorView {
     pub problem: Option<String>,
 }
 
-/// What the address of the page says.
-#[derive(Deserialize)]
-pub struct AuthenticatorQuery {
-    #[serde(default)]
-    next: String,
-}
-
 /// A new secret, to be scanned or typed.
 pub async fn get(
     State(state): State<WebState>,
     person: Recently<AnySignedIn>,
-    PageQuery(query): PageQuery<AuthenticatorQuery>,
+    PageQuery(query): PageQuery<NextQuery>,
 ) -> Result<Response, Response> {
     let next = LocalPath::parse(&query.next);
     let user = person.user.clone();

@@ -8,7 +8,7 @@ use crate::account::passkey::MAX_PASSKEY_NAME;
 use crate::app::Caller;
 use crate::app::error::OperationError;
 use crate::web::error::ErrorView;
-use crate::web::extract::{AnySignedIn, CsrfForm, PageQuery, Recently};
+use crate::web::extract::{AnySignedIn, CsrfForm, NextQuery, PageQuery, Recently};
 use crate::web::notice::Notice;
 use crate::web::operate::{attempt, operate};
 use crate::web::page::Page;
@@ -21,7 +21,6 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
 
 /// `GET` and a refused `POST` of `/dashboard/security/passkeys/new`. Sends `form_token`, `name`, `next` and what the
 /// authenticator answers.
@@ -44,18 +43,11 @@ pub struct PasskeyNewView {
     pub problem: Option<String>,
 }
 
-/// What the address of the page says.
-#[derive(Deserialize)]
-pub struct PasskeyNewQuery {
-    #[serde(default)]
-    next: String,
-}
-
 /// The question.
 pub async fn get(
     State(state): State<WebState>,
     person: Recently<AnySignedIn>,
-    PageQuery(query): PageQuery<PasskeyNewQuery>,
+    PageQuery(query): PageQuery<NextQuery>,
 ) -> Result<Response, Response> {
     let next = LocalPath::parse(&query.next);
     page(&state, &person, next.as_ref(), String::new(), None).await

@@ -1,7 +1,7 @@
 //! `/dashboard/users/policy`: who must have a second factor.
 
 use crate::account::sign_in_policy::{Demanded, SignInPolicy};
-use crate::app::second_factor::Lacking;
+use crate::app::sign_in_policy::Lacking;
 use crate::app::users::By;
 use crate::web::dashboard::Frame;
 use crate::web::extract::{Admin, RecentForm};
