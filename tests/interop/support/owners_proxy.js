@@ -5,16 +5,19 @@ import { strict as assert } from "node:assert";
 import { readFileSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { once } from "node:events";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { scratchFolder } from "./appliance.js";
+import { assertPython, python } from "./python.js";
 
 const WITHIN_MS = 15_000;
+/** Traefik is none of Debian's packages: it comes with `python/requirements.txt`. */
+const traefik = join(dirname(python), "traefik");
 
 /** The README's block of settings that has this word in it. */
 function settings(word) {
   const readme = readFileSync(new URL("../../../README.md", import.meta.url), "utf8");
   const [, section] = readme.split("### Behind a proxy of your own");
-  const blocks = [...section.matchAll(/^```text\n([\s\S]*?)^```$/gm)].map(([, text]) => text);
+  const blocks = [...section.matchAll(/^```(?:text|yaml)\n([\s\S]*?)^```$/gm)].map(([, text]) => text);
   const found = blocks.filter((text) => text.includes(word));
   assert.equal(found.length, 1, `one block with ${word}`);
   return found[0];
@@ -72,6 +75,27 @@ export async function startNginx({ port, keyward, upstream }) {
   return start(["nginx", "-p", folder.path, "-c", file, "-e", join(folder.path, "error.log")], { port, folder });
 }
 
+/** Traefik, as [`startCaddy`]. */
+export async function startTraefik({ port, keyward, upstream }) {
+  assertPython();
+  const folder = await scratchFolder("traefik");
+  const places = [
+    ["tools.example.org", "127.0.0.1"],
+    ["mcp.example.org", keyward],
+    ["127.0.0.1:8080", keyward],
+    ["127.0.0.1:9000", upstream],
+  ];
+  const file = join(folder.path, "dynamic.yaml");
+  await writeFile(file, placed(settings("forwardAuth"), places));
+  const args = [
+    `--entryPoints.web.address=127.0.0.1:${port}`,
+    `--providers.file.filename=${file}`,
+    "--global.checkNewVersion=false",
+    "--global.sendAnonymousUsage=false",
+  ];
+  return start([traefik, ...args], { env: { PATH: process.env.PATH, HOME: folder.path }, port, folder });
+}
+
 async function start([program, ...args], { env = process.env, port, folder }) {
   const child = spawn(program, args, { env, stdio: ["ignore", "pipe", "pipe"] });
   let log = "";
@@ -84,11 +108,12 @@ async function start([program, ...args], { env = process.env, port, folder }) {
   };
   const deadline = Date.now() + WITHIN_MS;
   for (;;) {
+    // Before it has read its settings, Traefik answers 404.
     const answered = await fetch(`http://127.0.0.1:${port}/`, { signal: AbortSignal.timeout(2_000) }).catch(() => undefined);
-    if (answered !== undefined) break;
+    if (answered?.status === 401) break;
     if (child.exitCode !== null || Date.now() > deadline) {
       await stop();
-      throw new Error(`${program} does not answer:\n${log}`);
+      throw new Error(`${program} does not ask for a token:\n${log}`);
     }
     await new Promise((done) => setTimeout(done, 50));
   }

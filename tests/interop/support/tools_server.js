@@ -5,11 +5,13 @@ import { createServer } from "node:http";
 import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
 import { StreamableHTTPServerTransport } from "@modelcontextprotocol/sdk/server/streamableHttp.js";
 
-/** Listens until `close()`; `calls()` is how many requests came. */
+/** Listens until `close()`; `calls()` is how many requests came, `last()` the headers of the last, as [name, value] each. */
 export async function startToolsServer() {
   let count = 0;
+  let last = [];
   const server = createServer(async (request, response) => {
     count += 1;
+    last = request.rawHeaders.flatMap((name, at, all) => (at % 2 === 0 ? [[name, all[at + 1]]] : []));
     const mcp = new McpServer({ name: "tools", version: "1.0.0" });
     mcp.registerTool("headers", { description: "Says with which headers it was called." }, ({ requestInfo }) => ({
       content: [{ type: "text", text: JSON.stringify(requestInfo.headers) }],
@@ -24,6 +26,7 @@ export async function startToolsServer() {
   return {
     address: `127.0.0.1:${server.address().port}`,
     calls: () => count,
+    last: () => last,
     close() {
       server.close();
       server.closeAllConnections();
