@@ -72,6 +72,10 @@ async fn the_upstream_learns_who_calls_and_nothing_that_proves_it() {
         ("x-keyward-client", "root"),
         ("x-keyward-assertion", "eyJ"),
         ("x-keyward-anything", "x"),
+        ("x_keyward_user", "root"),
+        ("x.keyward-user", "root"),
+        ("x~keyward~user-id", "root"),
+        ("mcp_session_id", "another's"),
         ("cookie", "session=1"),
         ("connection", "keep-alive, x-hop, x-keyward-user"),
         ("x-hop", "1"),
@@ -94,6 +98,9 @@ async fn the_upstream_learns_who_calls_and_nothing_that_proves_it() {
     for name in gone.into_iter().chain(["x-keyward-client"]) {
         assert!(!seen.headers.contains_key(name), "{name}");
     }
+    let others =
+        seen.headers.keys().filter(|name| !name.as_str().bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'));
+    assert_eq!(others.count(), 0, "{:?}", seen.headers);
 }
 
 #[tokio::test]
@@ -298,6 +305,19 @@ async fn an_upstream_that_takes_no_connection_is_given_up() {
     let wire = Wire::to(appliance.listen(), &token);
     let answer = wire.call("/mcp/far", "echo", json!({"text": "x"})).await;
     assert!([502, 504].contains(&answer.status.as_u16()), "{}", answer.status);
+
+    // One that takes it and then says nothing: TLS is part of the connection.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}/mcp", silent.local_addr().unwrap());
+    let appliance = Appliance::with_file(&format!("[servers.far]\nurl = \"{url}\"\nconnect_timeout = \"1s\""));
+    let (_, token) = appliance.personal_token("Laptop");
+    let wire = Wire::to(appliance.listen(), &token);
+    let mut answer = wire.call("/mcp/far", "echo", json!({"text": "x"})).await.expect(504);
+    let error = answer.json().await;
+    assert_eq!((&error["id"], &error["error"]["code"]), (&json!(7), &json!(504)));
+    drop(silent);
+    let mut refused = wire.call("/mcp/far", "echo", json!({"text": "x"})).await.expect(502);
+    assert_eq!(refused.json().await["error"]["code"], 502);
 }
 
 #[tokio::test]

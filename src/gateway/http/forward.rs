@@ -142,10 +142,10 @@ impl HttpUpstreams {
             identity::add_assertion(&mut headers, &assertion)?;
         }
         match &link.credential {
-            Some(LinkCredential::Fixed(name, value)) => drop(headers.insert(name.clone(), value.clone())),
+            Some(LinkCredential::Fixed(name, value)) => headers::put(&mut headers, name, value.clone()),
             Some(LinkCredential::PerUser(name, prefix)) => {
                 match own_key::header_value(&self.app, asker, &upstream.url, prefix) {
-                    Ok(value) => drop(headers.insert(name.clone(), value?)),
+                    Ok(value) => headers::put(&mut headers, name, value?),
                     Err(needs_key) => return Ok(Err(needs_key)),
                 }
             }

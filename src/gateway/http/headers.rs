@@ -13,6 +13,18 @@ pub(super) fn to_upstream(client: HeaderMap) -> HeaderMap {
     headers
 }
 
+/// Puts in a header of ours, for which no other can be taken.
+pub(super) fn put(headers: &mut HeaderMap, name: &HeaderName, value: HeaderValue) {
+    let read = read_as(name.as_str());
+    let read = read.as_deref().unwrap_or(name.as_str());
+    let is_alias = |other: &HeaderName| read_as(other.as_str()).as_deref().unwrap_or(other.as_str()) == read;
+    let aliases: Vec<HeaderName> = headers.keys().filter(|other| is_alias(other)).cloned().collect();
+    for alias in aliases {
+        headers.remove(alias);
+    }
+    headers.insert(name, value);
+}
+
 /// The upstream's headers as they come back.
 pub(super) fn to_client(upstream: HeaderMap) -> HeaderMap {
     let mut headers = keep(upstream, is_for_client);
@@ -79,10 +91,25 @@ fn is_end_to_end(name: &str) -> bool {
 }
 
 fn is_for_upstream(name: &str) -> bool {
-    // Programs that see headers as CGI variables (RFC 3875 §4.1.18) cannot tell these two apart.
-    if name.contains('_') {
-        return is_for_upstream(&name.replace('_', "-"));
+    match read_as(name) {
+        // Its own headers are the protocol's; those that repeat arguments may be called anything.
+        Some(alias) => {
+            let is_spoken = alias.starts_with("mcp-") && !name.starts_with("mcp-param-");
+            !is_spoken && is_end_to_end(&alias) && is_for_upstream_as_spelled(&alias)
+        }
+        None => is_for_upstream_as_spelled(name),
     }
+}
+
+/// The header that many programs take one of another name for: those that see headers as variables put an underscore in the
+/// place of all but letters and digits (RFC 3875 §4.1.18). None if the name is the one that they take it for.
+fn read_as(name: &str) -> Option<String> {
+    let is_other = |byte: u8| !byte.is_ascii_alphanumeric() && byte != b'-';
+    let plain = |letter: char| if letter.is_ascii_alphanumeric() { letter } else { '-' };
+    name.bytes().any(is_other).then(|| name.chars().map(plain).collect())
+}
+
+fn is_for_upstream_as_spelled(name: &str) -> bool {
     let refused = matches!(
         name,
         // The client's proof is for us, and its cookies are ours.
@@ -148,6 +175,7 @@ mod tests {
             ("last-event-id", "7"),
             ("mcp-method", "tools/call"),
             ("mcp-param-region", "eu"),
+            ("mcp-param-time_zone", "utc"),
             ("mcp-protocol-version", "2026-07-28"),
             ("mcp-session-id", "abc"),
             ("traceparent", "00-1-2-00"),
@@ -173,7 +201,16 @@ mod tests {
             ("x-keyward-anything", "x"),
             ("x_keyward_user", "root"),
             ("x-keyward_user-id", "root"),
+            ("x.keyward.user", "root"),
+            ("x~keyward-user", "root"),
+            ("x!keyward|user", "root"),
             ("x_forwarded_for", "1.2.3.4"),
+            ("x.real.ip", "1.2.3.4"),
+            ("transfer_encoding", "chunked"),
+            ("mcp_session_id", "another's"),
+            ("mcp-session_id", "another's"),
+            ("mcp.method", "ping"),
+            ("mcp_param-region", "eu"),
             ("x-forwarded-for", "1.2.3.4"),
             ("forwarded", "for=1.2.3.4"),
             ("x-real-ip", "1.2.3.4"),
@@ -195,6 +232,15 @@ mod tests {
             ("accept-encoding", "gzip, br"),
         ];
         assert_eq!(names(&to_upstream(map(&sent))), ["accept-encoding: identity"]);
+    }
+
+    #[test]
+    fn nothing_can_be_taken_for_a_header_of_ours() {
+        let mut headers = map(&[("x_api_key", "1"), ("x.api-key", "2"), ("x-api-key", "3"), ("x_api_keys", "4")]);
+        put(&mut headers, &HeaderName::from_static("x-api-key"), HeaderValue::from_static("ours"));
+        assert_eq!(names(&headers), ["x-api-key: ours", "x_api_keys: 4"]);
+        put(&mut headers, &HeaderName::from_static("x_api_key"), HeaderValue::from_static("ours"));
+        assert_eq!(names(&headers), ["x_api_key: ours", "x_api_keys: 4"]);
     }
 
     #[test]
