@@ -91,7 +91,8 @@ pub fn routes(
     connect_page: ConnectPage,
 ) -> (Router, Arc<dyn ServerInsight>) {
     let (builtin, tests) = (BuiltinServer::new(Arc::clone(app)), Semaphore::new(MAX_TESTS));
-    let (app, http, catalogue) = (Arc::clone(app), HttpUpstreams::new(Arc::clone(app)), Arc::default());
+    let (app, http, catalogue) = (Arc::clone(app), HttpUpstreams::new(Arc::clone(app)), Arc::<Catalogue>::default());
+    stdio.tell_of_changes(&catalogue);
     let gateway = Arc::new(Gateway { app, options, connect_page, builtin, http, catalogue, stdio, streams, tests });
     let insight: Arc<dyn ServerInsight> = Arc::<Gateway>::clone(&gateway);
     let router = Router::new()

@@ -6,6 +6,7 @@
 
 use crate::access::ServerName;
 use crate::clock::Timestamp;
+use crate::gateway::catalogue::Catalogue;
 use crate::gateway::stdio::audience::Audience;
 use crate::gateway::stdio::call::{Ask, Call, CallError, Event, MAX_EVENTS, Reply};
 use crate::gateway::stdio::framing::printable;
@@ -66,6 +67,7 @@ pub(super) struct Connection {
     server: ServerName,
     outbox: Outbox,
     audience: Arc<Audience>,
+    catalogue: Option<Arc<Catalogue>>,
     max_line: usize,
     calls: Mutex<Calls>,
 }
@@ -86,9 +88,15 @@ struct OpenCall {
 }
 
 impl Connection {
-    /// A connection to a child of `server`, whose unasked messages go to `audience`.
-    pub(super) fn new(server: ServerName, outbox: Outbox, audience: Arc<Audience>, max_line: usize) -> Self {
-        Self { server, outbox, audience, max_line, calls: Mutex::default() }
+    /// A connection to a child of `server`, whose unasked messages go to `audience`; `catalogue` remembers its tools.
+    pub(super) fn new(
+        server: ServerName,
+        outbox: Outbox,
+        audience: Arc<Audience>,
+        catalogue: Option<Arc<Catalogue>>,
+        max_line: usize,
+    ) -> Self {
+        Self { server, outbox, audience, catalogue, max_line, calls: Mutex::default() }
     }
 
     /// Sends a request; `params` is told the id by which the child will know it.
@@ -318,6 +326,11 @@ impl Connection {
     }
 
     fn on_notification(&self, method: &str, params: Option<&str>) {
+        if method == "notifications/tools/list_changed"
+            && let Some(catalogue) = &self.catalogue
+        {
+            catalogue.forget(&self.server);
+        }
         match method {
             "notifications/progress" => self.on_progress(params),
             "notifications/cancelled" => {

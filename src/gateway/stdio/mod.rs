@@ -63,11 +63,12 @@ pub(in crate::gateway) use framing::printable;
 
 use crate::access::{ServerKind, ServerName, StdioUpstream};
 use crate::app::App;
+use crate::gateway::catalogue::Catalogue;
 use pool::Pool;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
@@ -125,6 +126,8 @@ struct Host {
     options: StdioOptions,
     places: Arc<Semaphore>,
     stopping: watch::Sender<bool>,
+    /// What is forgotten when a child says that its tools have changed, whether or not anybody listens.
+    catalogue: OnceLock<Arc<Catalogue>>,
 }
 
 /// A child's place among the children of its server and among all.
@@ -149,8 +152,13 @@ impl StdioServers {
     /// No children yet.
     pub fn new(app: Arc<App>, options: StdioOptions) -> Self {
         let places = Arc::new(Semaphore::new(options.max_children));
-        let host = Host { app, options, places, stopping: watch::Sender::new(false) };
+        let host = Host { app, options, places, stopping: watch::Sender::new(false), catalogue: OnceLock::new() };
         Self { host: Arc::new(host), pools: Arc::default(), is_swept: Arc::default() }
+    }
+
+    /// Has what `catalogue` remembers of a server forgotten when its child says that its tools have changed. Once only.
+    pub(in crate::gateway) fn tell_of_changes(&self, catalogue: &Arc<Catalogue>) {
+        let _ = self.host.catalogue.set(Arc::clone(catalogue));
     }
 
     /// Nothing new from now on; streams that wait for news end, so that nobody waits for them.

@@ -81,7 +81,9 @@ impl Running {
         let (pid, started_at) = (process.pid, host.app.now());
         tracing::info!(server = server.as_str(), pid, "child started");
         let (outbox, pending) = Outbox::new(options.max_queue, options.patience);
-        let connection = Arc::new(Connection::new(server.clone(), outbox, Arc::clone(audience), options.max_line));
+        let (audience, catalogue) = (Arc::clone(audience), host.catalogue.get().cloned());
+        let connection = Connection::new(server.clone(), outbox, audience, catalogue, options.max_line);
+        let connection = Arc::new(connection);
         let kill = KillOnDrop(Arc::new(Notify::new()));
         let complaint = Arc::new(Mutex::new(Box::from("")));
         tokio::spawn(pending.write(process.input));

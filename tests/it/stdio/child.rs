@@ -6,6 +6,7 @@
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::io::{BufRead, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -53,6 +54,8 @@ struct Child {
     client: Arc<Mutex<Value>>,
     seen: Arc<Mutex<Vec<Value>>>,
     listens: Arc<Mutex<Vec<Value>>>,
+    /// Whether its tools have changed.
+    changed: Arc<AtomicBool>,
 }
 
 fn first_line() -> String {
@@ -82,7 +85,15 @@ fn text(text: impl Into<String>) -> Value {
 impl Child {
     fn new(modern: bool) -> Self {
         let (asked, cancelled, client) = (Arc::default(), Arc::default(), Arc::default());
-        Self { modern, asked, cancelled, client, seen: Arc::default(), listens: Arc::default() }
+        Self {
+            modern,
+            asked,
+            cancelled,
+            client,
+            seen: Arc::default(),
+            listens: Arc::default(),
+            changed: Arc::default(),
+        }
     }
 
     fn serve(&self, first: Option<String>) {
@@ -155,6 +166,8 @@ impl Child {
                 let mut tools: Vec<Value> = ["echo", "slow", "progress"]
                     .map(|name| json!({"name": name, "inputSchema": {"type": "object"}}))
                     .into();
+                let reads_only = !self.changed.load(Ordering::SeqCst);
+                tools.push(json!({"name": "look", "annotations": {"readOnlyHint": reads_only}}));
                 let region = json!({"type": "string", "x-mcp-header": "Region"});
                 let schema = json!({"type": "object", "properties": {"region": region}});
                 tools.push(json!({"name": "regional", "inputSchema": schema}));
@@ -174,7 +187,7 @@ impl Child {
         let arguments = &params["arguments"];
         let number = |name: &str| arguments[name].as_u64().unwrap_or_default();
         Some(match params["name"].as_str().unwrap_or_default() {
-            "echo" | "regional" => text(arguments.to_string()),
+            "echo" | "regional" | "look" => text(arguments.to_string()),
             "seen" => text(Value::from(self.seen.lock().unwrap().clone()).to_string()),
             "client" => text(self.client.lock().unwrap().to_string()),
             "pid" => text(std::process::id().to_string()),
@@ -244,6 +257,7 @@ impl Child {
                 text(answer.to_string())
             }
             "change" => {
+                self.changed.store(true, Ordering::SeqCst);
                 let mut params = json!({});
                 for id in self.listens.lock().unwrap().iter() {
                     params["_meta"] = json!({"io.modelcontextprotocol/subscriptionId": id});

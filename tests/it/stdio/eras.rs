@@ -1,7 +1,10 @@
 //! Clients of both eras over children of either.
 
-use super::client::{Mcp, appliance, section};
-use crate::support::Appliance;
+use super::client::{Mcp, PATH, appliance, section};
+use crate::support::{Appliance, Wire};
+use keyward::app::personal_tokens::{Made, NewPersonalToken};
+use keyward::id::TokenId;
+use keyward::oauth::scope::ScopeSet;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -263,4 +266,20 @@ async fn arguments_that_headers_repeat_are_the_same_in_the_body() {
     assert_eq!(client.send(&client.call("echo", json!({"region": "eu"}))).await.status, 200);
     let legacy = Mcp::with_session(&appliance, json!({})).await;
     assert_eq!(legacy.send(&legacy.call("regional", json!({"region": "eu"}))).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_that_says_that_its_tools_have_changed_is_heard_again_though_no_client_listens() {
+    let appliance = appliance("");
+    let id = TokenId::generate(appliance.app.now(), appliance.app.entropy());
+    let scopes = ScopeSet::parse("mcp:read").unwrap();
+    let new = NewPersonalToken { id, name: "Reader".to_owned(), expires_at: None, servers: None, scopes };
+    let Made::Now(_, token) = appliance.app.create_personal_token(appliance.admin.id, &new).unwrap() else { panic!() };
+    let reader = Wire::to(appliance.listen(), token.expose());
+    reader.call(PATH, "look", json!({})).await.expect(200);
+    let all = Mcp::legacy(&appliance);
+    let answer = all.send(&all.call("change", json!({}))).await;
+    assert_eq!((answer.status.as_u16(), answer.header("content-type")), (200, "application/json"));
+    let refused = reader.call(PATH, "look", json!({})).await.expect(403);
+    assert!(refused.header("www-authenticate").ends_with("scope=\"mcp\""), "{:?}", refused.headers);
 }
