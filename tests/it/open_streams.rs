@@ -58,9 +58,13 @@ impl Story {
     }
 }
 
+/// As many of them are open at the server.
+pub(crate) const OF_FILES: usize = 3;
+
 pub(crate) async fn open_files(wire: &Wire) -> Vec<Stream> {
     vec![
         Stream::of("GET from a server over HTTP", wire.send(Method::GET, FILES, &[], String::new()).await),
+        Stream::of("a subscription at a server over HTTP", listen(wire, FILES).await),
         Stream::of("a call of a server over HTTP", wire.call(FILES, "steps", json!({"count": 3})).await),
     ]
 }
@@ -69,10 +73,9 @@ pub(crate) async fn open_scripted(wire: &Wire) -> Vec<Stream> {
     let session = initialize(wire).await;
     let headers = [("mcp-session-id", session.as_str())];
     let heard = wire.send(Method::GET, SCRIPTED, &headers, String::new()).await;
-    let params = json!({"notifications": {"toolsListChanged": true}});
-    let listened = modern(wire, "subscriptions/listen", params, None).await;
+    let listened = listen(wire, SCRIPTED).await;
     let params = json!({"name": "begin", "arguments": {}, "_meta": {"progressToken": 1}});
-    let called = modern(wire, "tools/call", params, Some("begin")).await;
+    let called = modern(wire, SCRIPTED, "tools/call", params, Some("begin")).await;
     let mut streams = vec![
         Stream::of("GET from a program", heard),
         Stream::of("a subscription at a program", listened),
@@ -91,13 +94,18 @@ async fn initialize(wire: &Wire) -> String {
     wire.post(SCRIPTED, &hello, &[]).await.expect(200).header("mcp-session-id").to_owned()
 }
 
-async fn modern(wire: &Wire, method: &str, mut params: Value, name: Option<&str>) -> Events {
+async fn listen(wire: &Wire, path: &str) -> Events {
+    let params = json!({"notifications": {"toolsListChanged": true}});
+    modern(wire, path, "subscriptions/listen", params, None).await
+}
+
+async fn modern(wire: &Wire, path: &str, method: &str, mut params: Value, name: Option<&str>) -> Events {
     params["_meta"]["io.modelcontextprotocol/protocolVersion"] = json!("2026-07-28");
     params["_meta"]["io.modelcontextprotocol/clientCapabilities"] = json!({});
     let message = json!({"jsonrpc": "2.0", "id": 2, "method": method, "params": params});
     let mut headers = vec![("mcp-protocol-version", "2026-07-28"), ("mcp-method", method)];
     headers.extend(name.map(|name| ("mcp-name", name)));
-    wire.post(SCRIPTED, &message, &headers).await
+    wire.post(path, &message, &headers).await
 }
 
 impl Stream {
@@ -137,14 +145,39 @@ async fn streams_end_with_their_token_and_no_others() {
     let ((id, token), (_, other)) = (story.appliance.personal_token("one"), story.appliance.personal_token("other"));
     let streams = story.open(&token).await;
     let mut others = story.open(&other).await;
-    story.upstream.until_open(4).await;
+    story.upstream.until_open(2 * OF_FILES).await;
 
     story.appliance.app.revoke_personal_token(story.appliance.admin.id, id).unwrap();
     all_end(streams).await;
-    story.upstream.until_open(2).await;
+    story.upstream.until_open(OF_FILES).await;
     all_go_on(&mut others).await;
+    for _ in 0..OF_FILES {
+        story.upstream.step();
+    }
+    for stream in &mut others[..OF_FILES] {
+        assert_eq!(stream.events.next().await.unwrap().unwrap(), "id: 1\ndata: {\"step\":1}\n\n");
+    }
+    assert_eq!(story.upstream.seen().len(), 2 * OF_FILES, "nothing is sent twice");
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_ends_its_subscription_and_the_servers_part_of_it() {
+    let story = Story::new();
+    let wire = story.wire(&story.appliance.personal_token("one").1);
+    let mut kept = Stream::of("kept", listen(&wire, FILES).await);
+    let left = listen(&wire, FILES).await;
+    story.upstream.until_open(2).await;
+    drop(left);
+    story.upstream.until_open(1).await;
+    kept.goes_on().await;
     story.upstream.step();
-    assert_eq!(others[0].events.next().await.unwrap().unwrap(), "id: 1\ndata: {\"step\":1}\n\n");
+    assert_eq!(kept.events.next().await.unwrap().unwrap(), "id: 1\ndata: {\"step\":1}\n\n");
+    drop(kept);
+    story.upstream.until_open(0).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let seen = story.upstream.seen();
+    assert_eq!(seen.len(), 2, "nothing is sent twice, and nobody takes up again what was left: {seen:?}");
+    assert!(seen.iter().all(|seen| seen.body["method"] == "subscriptions/listen"), "{seen:?}");
 }
 
 #[tokio::test]
@@ -161,7 +194,7 @@ async fn streams_end_when_their_token_expires() {
     story.appliance.advance(Duration::from_secs(2));
     let (mut calls, listening): (Vec<_>, Vec<_>) =
         streams.into_iter().partition(|stream| stream.what.starts_with("a call"));
-    assert_eq!((calls.len(), listening.len()), (2, 3));
+    assert_eq!((calls.len(), listening.len()), (2, 4));
     all_end(listening).await;
     story.upstream.until_open(1).await;
 
@@ -285,7 +318,7 @@ async fn a_stop_ends_what_only_listens_at_once_and_lets_answers_finish() {
     let mut scripted = open_scripted(&wire).await;
     drop(scripted.pop());
     let mut subscription = scripted.pop().unwrap();
-    upstream.until_open(2).await;
+    upstream.until_open(OF_FILES).await;
 
     let begun = Instant::now();
     let pid = rustix::process::Pid::from_child(&program.0);

@@ -1,7 +1,7 @@
 //! When something ends, what hangs on it ends as well, and nothing else: whatever a person holds at the very next request,
 //! and open streams soon after. One table of what is done and of what stops then.
 
-use crate::open_streams::{all_end, all_go_on, open_files, open_scripted, servers};
+use crate::open_streams::{OF_FILES, all_end, all_go_on, open_files, open_scripted, servers};
 use crate::revocation::resource_server;
 use crate::support::{Agent, Answer, Appliance, Browser, Grant, Upstream, Wire, parameter};
 use keyward::account::group::GroupName;
@@ -252,7 +252,7 @@ async fn what_stops_when_stops_at_the_next_request_and_nothing_else_does() {
         by_personal.extend(programs);
         let mut by_access = open_files(&Wire::to(address, &held.files.access_token)).await;
         let mut by_ada = open_files(&Wire::to(address, &adas)).await;
-        upstream.until_open(6).await;
+        upstream.until_open(3 * OF_FILES).await;
 
         perform(act, &appliance, &upstream, &held, &ben);
         assert_eq!(held.works(&appliance).await, all_but(stops), "{act}");

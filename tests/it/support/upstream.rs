@@ -204,6 +204,7 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
             rpc(&body, &json!({"tools": [tool]}))
         }
         _ if body["method"] == "tools/call" => tool(&shared, &body).await,
+        _ if body["method"] == "subscriptions/listen" => stepwise(&shared, 1_000),
         _ => StatusCode::ACCEPTED.into_response(),
     }
 }
