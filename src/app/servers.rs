@@ -12,7 +12,7 @@
 
 use crate::access::{
     BadDescription, GuardedServer, MAX_STORED_ENVIRONMENT, MAX_STORED_SERVERS, MAX_STORED_TEXT, ServerDescription,
-    ServerDirectory, ServerKind, ServerName, ServerSource, StoredServer,
+    ServerDirectory, ServerKind, ServerName, ServerSource, SharedPlace, StoredServer,
 };
 use crate::account::group::GroupName;
 use crate::app::App;
@@ -301,10 +301,36 @@ impl App {
 
     /// Puts the stored servers beside those of the file, when the appliance starts.
     pub(super) fn load_servers(&self) -> Result<(), OperationError> {
-        let turn = self.server_turn();
+        let _turn = self.server_turn();
+        let file = Arc::clone(&self.live.servers());
+        self.live.publish_servers(self.with_stored(&file, &ServerDirectory::default())?);
+        Ok(())
+    }
+
+    /// Guards `servers` from the very next request on, instead of those that the configuration file named before. The
+    /// dashboard's stay what they are, as far as their places are free. Whoever was let in to a server of the file is judged
+    /// as after a restart; streams go on where the same stands behind the same URL.
+    pub fn replace_servers_of_file(&self, servers: Vec<GuardedServer>) -> Result<(), OperationError> {
+        let _turn = self.server_turn();
+        // What was told by a server of that name before counts for nothing.
+        let edition = self.now().unix_millis();
+        let file = ServerDirectory::new(servers.into_iter().map(|server| GuardedServer { edition, ..server }));
+        let file = file.map_err(OperationError::invalid)?;
+        let before = Arc::clone(&self.live.servers());
+        let after = self.with_stored(&file, &before)?;
+        let gone: Vec<_> = before.all().filter(|server| after.named(&server.name).is_none()).collect();
+        self.live.publish_servers(after);
+        for server in gone {
+            self.live.calls().forget_server(server.name.as_str());
+        }
+        Ok(())
+    }
+
+    /// `file` with the stored servers whose places are free. What `before` has of them stays the same in memory.
+    fn with_stored(&self, file: &ServerDirectory, before: &ServerDirectory) -> Result<ServerDirectory, OperationError> {
         let now = self.now();
+        let mut directory = joined(file, None).map_err(OperationError::invalid)?;
         for stored in self.stored_servers()? {
-            let directory = Arc::clone(&self.live.servers());
             let placed = self.place(&stored, &directory);
             let displaced = matches!(placed, Err(NotServed::PlaceTaken(_)));
             let stored = if displaced == stored.displaced {
@@ -317,11 +343,17 @@ impl App {
                 self.store.write(move |tx| tx.put(SERVERS, row.name.as_str(), &row))?;
                 stored
             };
-            if let Ok(server) = placed {
-                self.publish_server(&stored.name, Some(&Arc::new(guarded(server, &stored))), &turn);
-            }
+            let Ok(server) = placed else { continue };
+            let server = guarded(server, &stored);
+            let is_it = |known: &&Arc<GuardedServer>| {
+                let (edition, since) = (known.edition, known.since);
+                known.source == ServerSource::Dashboard && edition == server.edition && since == server.since
+            };
+            let known = before.named(&stored.name).filter(is_it).cloned();
+            directory =
+                joined(&directory, Some(known.unwrap_or_else(|| Arc::new(server)))).map_err(OperationError::invalid)?;
         }
-        Ok(())
+        Ok(directory)
     }
 
     fn stored_servers(&self) -> Result<Vec<StoredServer>, OperationError> {
@@ -383,10 +415,8 @@ impl App {
     /// Puts `server` in the place of the one called `name`. All others stay the same.
     fn publish_server(&self, name: &ServerName, server: Option<&Arc<GuardedServer>>, _turn: &MutexGuard<'_, ()>) {
         let before = Arc::clone(&self.live.servers());
-        let mut all: Vec<_> = before.all().filter(|other| other.name != *name).cloned().collect();
-        all.extend(server.cloned());
-        all.sort_by(|a, b| b.is_main().cmp(&a.is_main()).then_with(|| a.name.cmp(&b.name)));
-        match ServerDirectory::new(all) {
+        let others = ServerDirectory::new(before.all().filter(|other| other.name != *name).cloned());
+        match others.and_then(|others| joined(&others, server.cloned())) {
             Ok(directory) => self.live.publish_servers(directory),
             Err(shared) => tracing::error!("a server is not served: {shared}"),
         }
@@ -445,6 +475,13 @@ impl ServerEntry {
     fn is_main(&self) -> bool {
         self.server.as_ref().is_some_and(|server| server.is_main())
     }
+}
+
+/// The servers of `directory` and `another`, in the order of a directory.
+fn joined(directory: &ServerDirectory, another: Option<Arc<GuardedServer>>) -> Result<ServerDirectory, SharedPlace> {
+    let mut all: Vec<_> = directory.all().cloned().chain(another).collect();
+    all.sort_by(|a, b| b.is_main().cmp(&a.is_main()).then_with(|| a.name.cmp(&b.name)));
+    ServerDirectory::new(all)
 }
 
 /// The judged server with what only its record says.

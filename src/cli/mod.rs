@@ -9,7 +9,7 @@ use crate::control::{AskError, Request};
 use crate::demo;
 use crate::fixture;
 use crate::gateway::stdio::supervisor;
-use crate::serve::{self, ServeError};
+use crate::serve::{self, Reread, ServeError};
 use crate::store::OpenError;
 use crate::telemetry;
 use clap::{Args, Parser, Subcommand};
@@ -65,7 +65,7 @@ enum Command {
     /// Serve, with the data in a directory.
     ///
     /// The first start makes the directory and prints a link with which the first user is made. SIGTERM and Ctrl-C stop
-    /// it: requests in flight are answered first.
+    /// it: requests in flight are answered first. SIGHUP reads the servers of the configuration file again.
     Serve(ServeArgs),
     /// Try Keyward: in memory, on this machine only, with a user and a token and what to paste into each client.
     Demo(DemoArgs),
@@ -204,7 +204,12 @@ pub fn run() -> ExitCode {
 
 fn execute(command: Command, variables: Vec<(String, String)>, out: &mut dyn Write) -> Result<(), Failure> {
     match command {
-        Command::Serve(args) => Ok(serve::run(started(args.given(variables))?, out)?),
+        Command::Serve(args) => {
+            let given = args.given(variables);
+            let again = given.again();
+            let reread = Reread::new(move || config::load(again.clone()));
+            Ok(serve::run(started(given)?, reread, out)?)
+        }
         Command::Demo(args) => Ok(demo::run(started(args.given(variables))?, out)?),
         Command::Fixture(args) => Ok(fixture::run(started(args.given(variables))?, out)?),
         Command::CheckConfig(args) => Ok(check_config(args.given(variables), out)?),

@@ -33,7 +33,7 @@ impl fmt::Display for Source {
 }
 
 /// What the caller gives; nothing is taken from anywhere else.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct Given {
     /// The configuration file, if a flag names one; otherwise `KEYWARD_CONFIG` may.
     pub file: Option<PathBuf>,
@@ -43,6 +43,16 @@ pub struct Given {
     pub flags: Vec<(&'static str, String)>,
     /// What stands in for the defaults, by key: a fixture has others than a server.
     pub defaults: Vec<(&'static str, String)>,
+}
+
+impl Given {
+    /// The same for another reading, without the master secret, which is read once.
+    #[must_use]
+    pub fn again(&self) -> Self {
+        let mut again = self.clone();
+        again.variables.retain(|(name, _)| name != MASTER_SECRET_VARIABLE);
+        again
+    }
 }
 
 /// The options of all sources together, each read and of the right type.

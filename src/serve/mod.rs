@@ -10,12 +10,15 @@ mod error;
 mod health;
 mod opening;
 pub mod peers;
+mod reload;
 mod stop;
 
 pub use error::ServeError;
+pub use reload::Reread;
 pub use stop::{StopWatch, StopWhen};
 
 use crate::access::ServerDirectory;
+use crate::app::error::OperationError;
 use crate::app::{App, Parts};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, ConfigError, Loaded};
@@ -53,6 +56,7 @@ pub struct Appliance {
     socket: BoundSocket,
     /// Whether the data directory is ours, so that the command line finds us there.
     on_disk: bool,
+    reread: Option<Reread>,
 }
 
 impl Appliance {
@@ -75,7 +79,13 @@ impl Appliance {
         let config = Config::new(loaded, socket.address())?;
         let (store, master) = store(&config)?;
         let app = open_app(&config, store, master)?;
-        Ok(Self { app: Arc::new(app), config, socket, on_disk: false })
+        Ok(Self { app: Arc::new(app), config, socket, on_disk: false, reread: None })
+    }
+
+    /// Reads the servers of the configuration file again when it is told to.
+    #[must_use]
+    pub fn rereading(self, reread: Reread) -> Self {
+        Self { reread: Some(reread), ..self }
     }
 
     /// The operations.
@@ -101,16 +111,8 @@ impl Appliance {
 
     /// Serves until `stop`; calls `ready` when clients can connect.
     pub fn run(self, stop: StopWhen, ready: impl FnOnce()) -> Result<(), ServeError> {
-        let Self { app, config, socket, on_disk } = self;
-        for (server, user) in app.unknown_users_in_rules()? {
-            tracing::warn!(%server, user, "a rule of this server names somebody who has no account");
-        }
-        for (server, group) in app.unknown_groups_in_rules()? {
-            tracing::warn!(%server, %group, "a rule of this server names a group that does not exist");
-        }
-        for (server, why) in app.unserved_servers()? {
-            tracing::warn!(%server, "this server of the dashboard is not served: {why}");
-        }
+        let Self { app, config, socket, on_disk, reread } = self;
+        tell_oddities(&app)?;
         blocking::set_options(config.blocking);
         let threads = config.blocking.operations + config.blocking.password_hashing + FURTHER_THREADS;
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -125,6 +127,9 @@ impl Appliance {
             let address = socket.address();
             let listener = socket.listen().map_err(|cause| ServeError::Address { address, cause })?;
             let stop = stop.watch()?;
+            if let Some(reread) = reread {
+                reread.when_told(&app, address)?;
+            }
             let upkeep = Upkeep::start(&app, config.upkeep);
             let control = if on_disk { listen_for_commands(&app, &config) } else { None };
             ready();
@@ -149,6 +154,20 @@ impl Appliance {
         runtime.shutdown_timeout(Duration::from_secs(1));
         outcome
     }
+}
+
+/// Tells the log what of the servers is probably not meant so.
+fn tell_oddities(app: &App) -> Result<(), OperationError> {
+    for (server, user) in app.unknown_users_in_rules()? {
+        tracing::warn!(%server, user, "a rule of this server names somebody who has no account");
+    }
+    for (server, group) in app.unknown_groups_in_rules()? {
+        tracing::warn!(%server, %group, "a rule of this server names a group that does not exist");
+    }
+    for (server, why) in app.unserved_servers()? {
+        tracing::warn!(%server, "this server of the dashboard is not served: {why}");
+    }
+    Ok(())
 }
 
 /// A server without this socket still serves; only the command line must wait until it is stopped.
@@ -214,8 +233,8 @@ pub fn routes(
 }
 
 /// Serves with the data on disk until a signal: the command `keyward serve`.
-pub fn run(loaded: Loaded, out: &mut dyn Write) -> Result<(), ServeError> {
-    let appliance = Appliance::on_disk(loaded)?;
+pub fn run(loaded: Loaded, reread: Reread, out: &mut dyn Write) -> Result<(), ServeError> {
+    let appliance = Appliance::on_disk(loaded)?.rereading(reread);
     let public_url = appliance.config.public_url.clone();
     // Whoever reads the output may have gone; that stops no server.
     if let Some(link) = appliance.set_up_link()? {

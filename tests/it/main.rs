@@ -32,6 +32,7 @@ mod passkeys;
 mod personal_tokens;
 mod refresh_rotation;
 mod registration;
+mod reload;
 mod revocation;
 mod restart;
 mod routes;

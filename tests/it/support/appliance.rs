@@ -141,7 +141,7 @@ impl Appliance {
         std::fs::write(self.file.as_ref().expect("a file").path(), text).unwrap();
         let loaded = load(Given { variables: self.variables.clone(), ..Given::default() }).unwrap();
         let config = Config::new(loaded, "127.0.0.1:8080".parse().unwrap()).unwrap();
-        self.app.live().publish_servers(ServerDirectory::new(config.servers).unwrap());
+        self.app.replace_servers_of_file(config.servers).unwrap();
     }
 
     /// Listens on a free port of this machine, as `keyward serve` does, until the test ends.

@@ -65,6 +65,12 @@ impl Served {
         self.child.wait().unwrap();
     }
 
+    /// Tells the process that the configuration file has changed.
+    pub fn hang_up(&self) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::HUP).unwrap();
+    }
+
     /// Asks the process to stop and waits for its end.
     pub fn stop(mut self) {
         let pid = rustix::process::Pid::from_child(&self.child);
