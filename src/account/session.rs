@@ -78,6 +78,11 @@ impl Session {
         Self { id, proved_at: now, renewed_from: Some(self.id), ..self }
     }
 
+    /// Whether this is its id, or was before it was renewed.
+    pub fn is_called(&self, name: &str) -> bool {
+        [Some(self.id), self.renewed_from].into_iter().flatten().any(|id| id.to_string() == name)
+    }
+
     /// Notes a visit, unless a later one is known.
     pub fn see(&mut self, at: Timestamp, from: Option<IpAddr>) {
         if at >= self.seen_at {
@@ -150,6 +155,8 @@ mod tests {
         let renewed = session.clone().proved_again(SessionId::from_bytes([3; 16]), at(700));
         assert!(renewed.is_recently_proved(at(1_299), &policy));
         assert_eq!((renewed.renewed_from, renewed.signed_in_at), (Some(session.id), session.signed_in_at));
+        assert!(renewed.is_called(&renewed.id.to_string()) && renewed.is_called(&session.id.to_string()));
+        assert!(!session.is_called(&renewed.id.to_string()) && !session.is_called(""));
     }
 
     #[test]

@@ -50,25 +50,39 @@ impl<K: Hash + Eq + Clone> Throttle<K> {
 
     /// Begins an attempt: counts it, or says how long it must wait.
     pub fn begin(&mut self, key: &K, now: Timestamp) -> Result<(), TooSoon> {
-        // An attempt that lies ahead was counted by a clock that has been set back: it must not be waited for.
-        let counts = |seen: &Attempts| seen.last <= now + minutes(1) && now.since(seen.last) < FORGOTTEN_AFTER;
-        let attempts = self.seen.get(key).copied().filter(counts);
-        if let Some(seen) = attempts {
-            let wait = self.wait_after(seen.count).saturating_sub(now.since(seen.last));
-            if !wait.is_zero() {
-                return Err(TooSoon { wait });
-            }
-        } else if self.seen.len() >= self.policy.entries && !self.seen.contains_key(key) {
+        self.look(key, now)?;
+        self.count(key, now);
+        Ok(())
+    }
+
+    /// Whether an attempt may begin now; counts nothing.
+    pub fn look(&self, key: &K, now: Timestamp) -> Result<(), TooSoon> {
+        let Some(seen) = self.attempts(key, now) else { return Ok(()) };
+        let wait = self.wait_after(seen.count).saturating_sub(now.since(seen.last));
+        if wait.is_zero() { Ok(()) } else { Err(TooSoon { wait }) }
+    }
+
+    /// Counts an attempt, whether or not it had to wait; returns how many there are now.
+    pub fn count(&mut self, key: &K, now: Timestamp) -> u32 {
+        let before = self.attempts(key, now);
+        if before.is_none() && self.seen.len() >= self.policy.entries && !self.seen.contains_key(key) {
             self.make_room(now);
         }
-        let count = attempts.map_or(0, |seen| seen.count).saturating_add(1);
+        let count = before.map_or(0, |seen| seen.count).saturating_add(1);
         self.seen.insert(key.clone(), Attempts { count, last: now });
-        Ok(())
+        count
     }
 
     /// The attempt was right: nothing is held against the key any more.
     pub fn succeeded(&mut self, key: &K) {
         self.seen.remove(key);
+    }
+
+    /// What is remembered of a key and still counts.
+    fn attempts(&self, key: &K, now: Timestamp) -> Option<Attempts> {
+        // An attempt that lies ahead was counted by a clock that has been set back: it must not be waited for.
+        let counts = |seen: &Attempts| seen.last <= now + minutes(1) && now.since(seen.last) < FORGOTTEN_AFTER;
+        self.seen.get(key).copied().filter(counts)
     }
 
     fn wait_after(&self, count: u32) -> Duration {

@@ -1,4 +1,5 @@
-//! Who holds this passkey? Adding one, and signing in with one, alone or after the password.
+//! Who holds this passkey? Adding one, and signing in with one, alone or after the password. [`crate::app::step_up`] takes
+//! one as proof that it is still them.
 //!
 //! Every question is sealed for one act and one browser, lasts five minutes and is answered once: the answer that counts is
 //! written down in the transaction of what it does. A signature cannot be guessed, so nobody waits here: wrong passwords of
@@ -10,6 +11,7 @@ use crate::account::passkey::{
     Assurance, Challenge, MAX_CREDENTIAL_ID, MadePasskey, Passkey, PasskeyRefusal, RelyingParty, UsedPasskey,
     parse_passkey_name,
 };
+use crate::account::session::Session;
 use crate::account::user::User;
 use crate::app::error::OperationError;
 use crate::app::second_factor::{Added, factors_of, half_session};
@@ -43,6 +45,8 @@ pub enum PasskeyAct {
     SignIn,
     /// After the password.
     SecondFactor,
+    /// To prove again who is there.
+    ProveAgain,
 }
 
 /// What an authenticator is asked.
@@ -55,7 +59,7 @@ pub struct PasskeyQuestion {
 }
 
 /// A good answer, not yet written down.
-struct Checked {
+pub(super) struct Checked {
     factor: Factor,
     after: Passkey,
     question: TokenDigest,
@@ -75,17 +79,23 @@ impl App {
         PasskeyQuestion { sealed, challenge }
     }
 
-    fn question(&self, act: PasskeyAct, binding: &str, sealed: &str) -> Result<Challenge, OperationError> {
+    /// What was asked for `act` in a browser with the binding that `is_bound` knows.
+    pub(super) fn question(
+        &self,
+        act: PasskeyAct,
+        is_bound: impl FnOnce(&str) -> bool,
+        sealed: &str,
+    ) -> Result<Challenge, OperationError> {
         let opened = self.sealer.open::<(PasskeyAct, String, String)>(Purpose::PasskeyQuestion, sealed, self.now());
         let (asked, browser, challenge) = opened.map_err(|_| OperationError::invalid(OVER))?;
         let challenge = URL_SAFE_NO_PAD.decode(challenge).ok().and_then(|bytes| bytes.try_into().ok());
-        challenge.filter(|_| asked == act && browser == binding).ok_or_else(|| OperationError::invalid(OVER))
+        challenge.filter(|_| asked == act && is_bound(&browser)).ok_or_else(|| OperationError::invalid(OVER))
     }
 
     /// Adds the passkey that was made in the browser with this session.
     pub fn add_passkey(
         &self,
-        session: SessionId,
+        session: &Session,
         user: &User,
         sealed: &str,
         name: &str,
@@ -93,7 +103,7 @@ impl App {
         caller: &Caller,
     ) -> Result<Added, OperationError> {
         let party = self.relying_party().ok_or(OperationError::NotFound("host name for passkeys"))?;
-        let challenge = self.question(PasskeyAct::Add, &session.to_string(), sealed)?;
+        let challenge = self.question(PasskeyAct::Add, |name| session.is_called(name), sealed)?;
         let name = parse_passkey_name(name)
             .ok_or_else(|| OperationError::invalid("Give the passkey a name of at most 64 characters."))?;
         let passkey = Passkey::register(made, name, &challenge, &party).map_err(|refusal| {
@@ -101,7 +111,7 @@ impl App {
             OperationError::invalid("The passkey could not be added. Try again, or use another device.")
         })?;
         let (owner, now, credential) = (user.id, self.now(), passkey.credential.clone());
-        let new = self.new_factor(user, session, FactorKind::Passkey(passkey), caller);
+        let new = self.new_factor(user, session.id, FactorKind::Passkey(passkey), caller);
         let question = TokenDigest::of(&URL_SAFE_NO_PAD.encode(challenge));
         self.add_factor(new, move |tx| {
             let same =
@@ -124,7 +134,7 @@ impl App {
     ) -> Result<(SessionId, User), OperationError> {
         let owner = <[u8; 16]>::try_from(answer.owner.as_slice()).map(UserId::from_bytes);
         let owner = owner.map_err(|_| OperationError::invalid(WRONG))?;
-        let challenge = self.question(PasskeyAct::SignIn, binding, sealed)?;
+        let challenge = self.question(PasskeyAct::SignIn, |browser| browser == binding, sealed)?;
         let (user, checked) = self.check(owner, &challenge, answer, Assurance::Verified, caller)?;
         let (now, address, pen) = (self.now(), caller.address, self.pen());
         let session = NewSession::of(&user, caller, now, &*self.entropy);
@@ -156,7 +166,7 @@ impl App {
     ) -> Result<SessionId, OperationError> {
         let over = || OperationError::NotFound("sign-in");
         let user = self.half_session(key)?.ok_or_else(over)?;
-        let challenge = self.question(PasskeyAct::SecondFactor, &key.id.to_string(), sealed)?;
+        let challenge = self.question(PasskeyAct::SecondFactor, |half| half == key.id.to_string(), sealed)?;
         let (user, checked) = self.check(user.id, &challenge, answer, Assurance::Present, caller)?;
         let (now, owner, address, pen) = (self.now(), user.id, caller.address, self.pen());
         let session = NewSession::of(&user, caller, now, &*self.entropy);
@@ -179,7 +189,7 @@ impl App {
     }
 
     /// Looks for the passkey among those of `owner` and checks what it has signed.
-    fn check(
+    pub(super) fn check(
         &self,
         owner: UserId,
         challenge: &Challenge,
@@ -218,7 +228,7 @@ impl App {
 
 impl Checked {
     /// Writes the use down, if nothing has changed since it was checked; returns the owner as they are now.
-    fn take(self, tx: &mut WriteTx, owner: UserId, now: Timestamp) -> Result<User, OperationError> {
+    pub(super) fn take(self, tx: &mut WriteTx, owner: UserId, now: Timestamp) -> Result<User, OperationError> {
         let changed = || OperationError::invalid(WRONG);
         use_up(tx, self.question, now)?;
         let user = tx.get(USERS, &owner)?.filter(|user| !user.is_disabled()).ok_or_else(changed)?;

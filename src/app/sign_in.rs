@@ -212,6 +212,15 @@ impl App {
         Ok(throttles.sign_in_by_account.begin(&attempts_key(account, caller), now)?)
     }
 
+    /// Counts an answer that was wrong and did not have to wait.
+    pub(super) fn count_wrong_attempt(&self, account: &str, caller: &Caller, now: Timestamp) {
+        let mut throttles = self.throttles();
+        throttles.sign_in_by_account.count(&attempts_key(account, caller), now);
+        if let Some(address) = caller.address {
+            throttles.sign_in_by_network.count(&network_of(address), now);
+        }
+    }
+
     pub(super) fn end_attempt(&self, account: &str, caller: &Caller) {
         let mut throttles = self.throttles();
         throttles.sign_in_by_account.succeeded(&attempts_key(account, caller));

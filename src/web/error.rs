@@ -98,6 +98,18 @@ impl ErrorView {
         )
     }
 
+    /// 403: a form was kept until its sender proves who is there, and that took too long. `back` is its page.
+    pub fn waited_too_long(back: Option<&str>) -> Self {
+        let (label, path) = back.map_or(("To the dashboard", paths::DASHBOARD), |path| ("Open the page again", path));
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "You were away for too long",
+            "What you entered was kept for half an hour and is gone now. Nothing was done with it.",
+            "Open the page again and enter it once more.",
+        )
+        .link(label, path)
+    }
+
     /// 400: what came with the request makes no sense.
     pub fn bad_request(happened: &str) -> Self {
         Self::new(

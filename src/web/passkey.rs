@@ -80,6 +80,12 @@ impl PasskeyAsk {
         Some(Self::to_use(app, PasskeyAct::SecondFactor, binding, &party, factors, "discouraged"))
     }
 
+    /// To prove again who is there, with one of the passkeys among `factors`; none if there is none.
+    pub fn to_prove_again(app: &App, binding: &str, factors: &[Factor]) -> Option<Self> {
+        let party = app.relying_party().filter(|_| has_passkey(factors))?;
+        Some(Self::to_use(app, PasskeyAct::ProveAgain, binding, &party, factors, "required"))
+    }
+
     fn to_use(
         app: &App,
         act: PasskeyAct,

@@ -63,6 +63,7 @@ fn samples_for_everybody() -> Vec<(&'static str, String)> {
         "confirm": ConfirmView::sample(),
         "confirm-wrong": ConfirmView::sample_of_page(ConfirmProblem::Wrong),
         "confirm-slow": ConfirmView::sample_of_page(ConfirmProblem::SlowedDown { seconds: 8 }),
+        "confirm-passkey": ConfirmView::sample_of_passkey(),
         "confirm-too-long": ConfirmView::sample_too_long(),
         "logout": LogoutView::sample(),
         "invitation": InvitationView::sample(),
@@ -176,6 +177,7 @@ fn samples_for_admins() -> Vec<(&'static str, String)> {
         "own-key-remove": UpstreamKeyRemoveView::sample(),
         "error-not-found": ErrorView::not_found(),
         "error-stale-form": ErrorView::stale_form(),
+        "error-waited-too-long": ErrorView::waited_too_long(Some("/dashboard/api-keys/new")),
         "error-internal": ErrorView::internal().request_id(&"req_0123456789abcdefghjkmnpqrs"),
         "error-slowed-down": ErrorView::slowed_down(8),
     }

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import axe from "axe-core";
 import { freePort, scratchFolder, startServe } from "../interop/support/appliance.js";
+import { recoveryCodesOn } from "./support/authenticator_app.js";
 import { atHome, heading, looks, openChromium, picture, signIn, withPerson } from "./support/chromium.js";
 
 const ada = { username: "ada", password: "a lantern over the harbour wall" };
@@ -12,6 +13,7 @@ const ada = { username: "ada", password: "a lantern over the harbour wall" };
 let appliance;
 let folder;
 let browser;
+let recoveryCodes;
 before(async () => {
   folder = await scratchFolder("passkeys");
   appliance = await startServe({ dataDir: join(folder.path, "data"), port: await freePort(), host: "localhost" });
@@ -71,6 +73,7 @@ test("a passkey is made, signs in after the password and signs in alone", async 
     await page.getByLabel("Name").fill("Blue security key");
     await page.getByRole("button", { name: "Make the passkey" }).click();
     await heading(page, /recovery codes/i);
+    recoveryCodes = await recoveryCodesOn(page);
     credentials = await key.credentials();
     assert.equal(credentials.length, 1);
     assert.equal(credentials[0].rpId, "localhost");
@@ -106,6 +109,23 @@ test("a passkey is made, signs in after the password and signs in alone", async 
     await heading(page, "Sign in");
     await page.getByRole("button", { name: "Sign in with a passkey" }).click();
     await heading(page, "Personal access tokens");
+
+    await page.goto(`${appliance.url}/confirm`);
+    await heading(page, "Is it still you?");
+    await isFlawless(page);
+    await picture(page, "passkey-confirm");
+    await page.getByRole("button", { name: "Use a passkey" }).click();
+    await atHome(page);
+    await key.verify(false);
+    await page.goto(`${appliance.url}/confirm`);
+    await page.getByRole("button", { name: "Use a passkey" }).click();
+    await page.getByText(/passkey was not/).first().waitFor();
+    await heading(page, "Is it still you?");
+    await page.getByLabel("Password").fill(ada.password);
+    await page.keyboard.press("Enter");
+    await atHome(page);
+    await key.verify(true);
+
     await page.getByRole("button", { name: "Sign out", exact: true }).click();
     await heading(page, "Sign in");
     await key.verify(false);
@@ -138,4 +158,16 @@ test("without JavaScript the pages say what passkeys need, and the other ways st
     await signIn(page, ada);
     await heading(page, "One more step");
     await page.getByText("Passkeys need JavaScript").waitFor();
+    // The sign-ins of the tests before, which stopped half way, have to be waited for.
+    await page.waitForTimeout(4_000);
+    await page.getByLabel("Code").fill(recoveryCodes[0]);
+    await page.keyboard.press("Enter");
+    await heading(page, "Security");
+    await page.goto(`${appliance.url}/confirm`);
+    await heading(page, "Is it still you?");
+    await page.getByText("Passkeys need JavaScript").waitFor();
+    assert.equal(await page.getByRole("button", { name: "Use a passkey" }).count(), 0);
+    await page.getByLabel("Password").fill(ada.password);
+    await page.keyboard.press("Enter");
+    await atHome(page);
   }));

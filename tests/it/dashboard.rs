@@ -352,6 +352,7 @@ async fn a_new_password_ends_the_other_sessions_and_renews_this_one() {
     assert!(problem(&weak, "new-problem").is_some());
     let wrong = browser.submit(&appliance, &page, change, &fill("x", new, new)).await.expect(422);
     assert!(problem(&wrong, "current-problem").unwrap().contains("not right") && !wrong.body.contains(new));
+    appliance.advance(minutes(10));
     let changed = browser.submit(&appliance, &page, change, &fill(PASSWORD, new, new)).await.expect(303);
     assert!(browser.get(&appliance, changed.location()).await.expect(200).body.contains("Your password is changed"));
     other.get(&appliance, "/dashboard").await.expect(303);

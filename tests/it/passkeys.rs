@@ -1,7 +1,7 @@
 //! Passkeys, by people with an authenticator of the test's own: added, used after the password and alone.
 
 use crate::events::lines;
-use crate::support::{Answer, Appliance, Browser, PASSWORD};
+use crate::support::{Answer, Appliance, Browser, Form, PASSWORD, post_forms};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use keyward::clock::minutes;
@@ -16,6 +16,8 @@ const SESSION: &str = "keyward-session";
 const ADD: &str = "/dashboard/security/passkeys/new";
 const ALONE: &str = "/login/passkey";
 const AFTER: &str = "/login/second-factor/passkey";
+const CONFIRM: &str = "/confirm";
+const NEW_TOKEN: &str = "/dashboard/api-keys/new";
 
 /// A security key with one passkey at most.
 struct Authenticator {
@@ -282,13 +284,166 @@ async fn whoever_is_disabled_or_has_removed_it_gets_in_no_more() {
     alone(&appliance, &mut Browser::new(), &mut key).await.expect(401);
 }
 
+/// The form of a page that asks who is there, for an authenticator.
+#[track_caller]
+fn asked(page: &Answer) -> Form {
+    let mut forms = post_forms(&page.body).into_iter();
+    forms.find(|form| form.options.is_some()).unwrap_or_else(|| panic!("no passkey is asked for: {}", page.body))
+}
+
+fn question(form: &Form) -> (&'static str, String) {
+    ("question", form.fields.iter().find(|(name, _)| name == "question").unwrap().1.clone())
+}
+
+/// Sends this form with an answer of this key to its question.
+async fn prove(appliance: &Appliance, browser: &mut Browser, form: &Form, key: &mut Authenticator) -> Answer {
+    let fields = key.sign(&serde_json::from_str(form.options.as_ref().unwrap()).unwrap());
+    send(appliance, browser, form, &fields).await
+}
+
+async fn send(appliance: &Appliance, browser: &mut Browser, form: &Form, fields: &Fields) -> Answer {
+    let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    browser.send(appliance, form.action.as_ref().unwrap(), form, &fields).await
+}
+
+/// The page that asks who is there, ten minutes after the last proof.
+async fn confirm(appliance: &Appliance, browser: &mut Browser) -> Answer {
+    browser.get(appliance, "/confirm?next=%2Fdashboard%2Fsecurity").await.expect(200)
+}
+
+#[tokio::test]
+async fn whoever_signs_in_by_passkey_only_proves_by_it_that_it_is_still_them() {
+    let appliance = appliance();
+    let (_, mut key) = with_passkey(&appliance).await;
+    let mut browser = Browser::new();
+    alone(&appliance, &mut browser, &mut key).await.expect(303);
+    let page = browser.get(&appliance, NEW_TOKEN).await.expect(200);
+    appliance.advance(minutes(10));
+    let before = browser.clone();
+    let waits = browser.submit(&appliance, &page, NEW_TOKEN, &[("name", "Laptop"), ("expiry", "7")]).await.expect(401);
+    let form = asked(&waits);
+    assert_eq!(form.action.as_deref(), Some(NEW_TOKEN));
+    let options: Value = serde_json::from_str(form.options.as_ref().unwrap()).unwrap();
+    assert_eq!(options["userVerification"], "required");
+    assert_eq!(bytes(&options["allowCredentials"][0]["id"]), key.credential());
+
+    let mut strange = Authenticator { owner: key.owner.clone(), ..Authenticator::new() };
+    let refused = prove(&appliance, &mut browser, &form, &mut strange).await.expect(401);
+    assert!(refused.body.contains("This passkey was not accepted"), "{}", refused.body);
+    let nothing = send(&appliance, &mut browser, &form, &Vec::new()).await.expect(401);
+    assert!(nothing.body.contains("This passkey was not accepted"));
+    key.verifies = false;
+    prove(&appliance, &mut browser, &form, &mut key).await.expect(401);
+    assert!(appliance.app.personal_tokens(appliance.admin.id).unwrap().is_empty());
+
+    key.verifies = true;
+    let made = prove(&appliance, &mut browser, &asked(&refused), &mut key).await.expect(200);
+    assert!(made.body.contains("eyJ0eXAiOiJwYXQrand0"), "the form that waited is done");
+    assert_ne!(browser.cookies[SESSION], before.cookies[SESSION]);
+    before.clone().get(&appliance, "/dashboard").await.expect(303);
+    let events = lines(&appliance);
+    let proved = events.iter().rev().find(|(_, event)| event.kind == EventKind::ProvedAgain).unwrap();
+    assert_eq!(proved.1.note, "with a passkey");
+    assert!(events.iter().any(|(_, event)| event.kind == EventKind::FactorFailed));
+    browser.get(&appliance, "/confirm?next=%2Fdashboard%2Fsecurity").await.expect(303);
+
+    appliance.advance(minutes(10));
+    let page = confirm(&appliance, &mut browser).await;
+    let on = prove(&appliance, &mut browser, &asked(&page), &mut key).await.expect(303);
+    assert_eq!(on.location(), "/dashboard/security");
+    appliance.advance(minutes(10));
+    let page = confirm(&appliance, &mut browser).await;
+    browser.submit(&appliance, &page, CONFIRM, &[("password", PASSWORD)]).await.expect(303);
+}
+
+#[tokio::test]
+async fn a_passkey_proves_only_whose_it_is_to_the_question_of_this_session_and_once() {
+    let mut appliance = appliance();
+    appliance.add_member("ben");
+    let (mut browser, mut key) = with_passkey(&appliance).await;
+    let mut bens = Browser::new();
+    bens.sign_in(&appliance, "ben", PASSWORD).await.expect(303);
+    let mut bens_key = Authenticator::new();
+    add(&appliance, &mut bens, &mut bens_key, "Ben's key").await.expect(200);
+    let mut other = Browser::new();
+    alone(&appliance, &mut other, &mut key).await.expect(303);
+    appliance.advance(minutes(10));
+
+    let (page, elsewhere) = (confirm(&appliance, &mut browser).await, confirm(&appliance, &mut other).await);
+    let (form, of_the_other) = (asked(&page), asked(&elsewhere));
+    prove(&appliance, &mut browser, &form, &mut bens_key).await.expect(401);
+    let mut as_ada = Authenticator { owner: key.owner.clone(), ..bens_key };
+    prove(&appliance, &mut browser, &form, &mut as_ada).await.expect(401);
+    let bens_page = confirm(&appliance, &mut bens).await;
+    prove(&appliance, &mut bens, &asked(&bens_page), &mut key).await.expect(401);
+
+    let mut sign_for = |form: &Form| key.sign(&serde_json::from_str(form.options.as_ref().unwrap()).unwrap());
+    let another = [sign_for(&of_the_other), vec![question(&of_the_other)]].concat();
+    send(&appliance, &mut browser, &form, &another).await.expect(401);
+    let mut visitor = Browser::new();
+    let login = visitor.get(&appliance, "/login").await.expect(200);
+    let for_sign_in = [sign_for(&asked(&login)), vec![question(&asked(&login))]].concat();
+    send(&appliance, &mut browser, &form, &for_sign_in).await.expect(401);
+    let for_this = [sign_for(&form), vec![question(&form)]].concat();
+    send(&appliance, &mut visitor, &asked(&login), &for_this).await.expect(401);
+    let half = visitor.sign_in(&appliance, "ada", PASSWORD).await.expect(303);
+    let after = visitor.get(&appliance, half.location()).await.expect(200);
+    send(&appliance, &mut visitor, &asked(&after), &for_this).await.expect(401);
+    let for_half = [sign_for(&asked(&after)), vec![question(&asked(&after))]].concat();
+    send(&appliance, &mut browser, &form, &for_half).await.expect(401);
+    confirm(&appliance, &mut browser).await;
+
+    let right = sign_for(&form);
+    send(&appliance, &mut browser, &form, &right).await.expect(303);
+    appliance.advance(minutes(4));
+    // Its counter would stop the same answer: this one has counted on.
+    let again = sign_for(&form);
+    send(&appliance, &mut browser, &form, &again).await.expect(401);
+    appliance.advance(minutes(6));
+    let late = asked(&confirm(&appliance, &mut browser).await);
+    appliance.advance(minutes(5));
+    let answer = sign_for(&late);
+    send(&appliance, &mut browser, &late, &answer).await.expect(401);
+}
+
+#[tokio::test]
+async fn wrong_passkeys_count_with_wrong_passwords_and_a_right_one_waits_for_nothing() {
+    let appliance = appliance();
+    let (mut browser, mut key) = with_passkey(&appliance).await;
+    appliance.advance(minutes(10));
+    let page = confirm(&appliance, &mut browser).await;
+    for _ in 0..4 {
+        let mut strange = Authenticator { owner: key.owner.clone(), ..Authenticator::new() };
+        prove(&appliance, &mut browser, &asked(&page), &mut strange).await.expect(401);
+    }
+    let slowed = browser.submit(&appliance, &page, CONFIRM, &[("password", PASSWORD)]).await.expect(429);
+    prove(&appliance, &mut browser, &asked(&slowed), &mut key).await.expect(303);
+    appliance.advance(minutes(10));
+    let page = confirm(&appliance, &mut browser).await;
+    browser.submit(&appliance, &page, CONFIRM, &[("password", PASSWORD)]).await.expect(303);
+}
+
+#[tokio::test]
+async fn a_passkey_that_was_made_while_the_proof_grew_old_is_added_after_the_next() {
+    let appliance = appliance();
+    let mut browser = Browser::signed_in(&appliance).await;
+    appliance.advance(minutes(9));
+    let page = browser.get(&appliance, ADD).await.expect(200);
+    appliance.advance(minutes(2));
+    let mut fields = Authenticator::new().make(&options(&page, ADD));
+    fields.push(("name", "Blue key".to_owned()));
+    let waits = answer(&appliance, &mut browser, &page, ADD, &fields).await.expect(401);
+    browser.submit(&appliance, &waits, ADD, &[("password", PASSWORD)]).await.expect(200);
+    assert_eq!(appliance.app.factors(&appliance.admin).unwrap().all.len(), 1);
+}
+
 #[tokio::test]
 async fn an_address_without_a_name_has_no_passkeys() {
     let appliance = Appliance::new();
     let mut browser = Browser::signed_in(&appliance).await;
     assert!(!Browser::new().get(&appliance, "/login").await.expect(200).body.contains("passkey"));
     let security = browser.get(&appliance, "/dashboard/security").await.expect(200);
-    assert!(!security.body.contains(ADD));
+    assert!(!security.body.contains(ADD) && security.body.contains("they need a host name"));
     let page = browser.get(&appliance, ADD).await.expect(404);
     assert!(page.body.contains("host name"), "{}", page.body);
 }

@@ -150,6 +150,7 @@ async fn a_half_sign_in_ends_after_five_minutes_and_with_whatever_ends_sessions(
         ("new_password_again", "a lantern over it"),
     ];
     appliance.advance(hours(1));
+    own.prove_again(&appliance).await;
     own.submit(&appliance, &page, SECURITY_PASSWORD, &fields).await.expect(303);
     browser.get(&appliance, SECOND).await.expect(303);
 }
@@ -566,4 +567,22 @@ async fn a_code_is_proof_as_good_as_the_password_and_is_used_up() {
     }
     let code = app.code(&appliance);
     browser.submit(&appliance, &asked, "/confirm", &[("code", &code)]).await.expect(429);
+}
+
+#[tokio::test]
+async fn whoever_has_a_factor_is_asked_again_before_a_new_password() {
+    let (appliance, mut browser, app, _) = guarded_by_code().await;
+    let (path, new) = ("/dashboard/security/password", "a lantern over the harbour wall");
+    let fill = |current, new| [("current_password", current), ("new_password", new), ("new_password_again", new)];
+    let page = browser.get(&appliance, SECURITY).await.expect(200);
+    appliance.advance(minutes(10));
+    let asked = browser.submit(&appliance, &page, path, &fill(PASSWORD, new)).await.expect(401);
+    assert!(asked.body.contains("Is it still you?") && !asked.body.contains(new));
+    Browser::new().sign_in(&appliance, "ada", new).await.expect(401);
+    let code = app.next_code(&appliance);
+    let changed = browser.submit(&appliance, &asked, path, &[("code", &code)]).await.expect(303);
+    let page = browser.get(&appliance, changed.location()).await.expect(200);
+    assert!(page.body.contains("Your password is changed"));
+    assert_eq!(Browser::new().sign_in(&appliance, "ada", new).await.expect(303).location(), SECOND);
+    browser.submit(&appliance, &page, path, &fill(new, PASSWORD)).await.expect(303);
 }

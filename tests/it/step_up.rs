@@ -102,7 +102,9 @@ async fn everything_that_hands_out_power_asks_and_does_nothing_before() {
     let (client_id, invitation) =
         (("creation", "cli_01h00000000000000000000000"), ("creation", "inv_01h00000000000000000000000"));
     let factor = app.factors(&appliance.admin).unwrap().all[0].id;
-    let acts: [(String, Vec<(&str, &str)>); 19] = [
+    let new = "a lantern over the harbour wall";
+    let password = [("current_password", "x"), ("new_password", new), ("new_password_again", new)];
+    let acts: [(String, Vec<(&str, &str)>); 20] = [
         (NEW_TOKEN.into(), token.to_vec()),
         ("/dashboard/connections/revoke-all".into(), vec![]),
         ("/dashboard/invitations/new".into(), vec![invitation, ("role", "member")]),
@@ -117,6 +119,7 @@ async fn everything_that_hands_out_power_asks_and_does_nothing_before() {
         ("/dashboard/users/policy".into(), vec![("second_factor", "admins")]),
         ("/dashboard/security/recovery-codes".into(), vec![]),
         (format!("/dashboard/security/factors/{factor}/remove"), vec![]),
+        ("/dashboard/security/password".into(), password.to_vec()),
         ("/dashboard/groups/writers/add".into(), vec![("username", "ada")]),
         ("/dashboard/servers/new".into(), server.to_vec()),
         ("/dashboard/servers/files/edit".into(), server.to_vec()),
@@ -187,9 +190,40 @@ async fn a_kept_form_is_good_for_its_sender_at_its_address_in_its_time() {
     let torn = &sealed[..sealed.len() - 1];
     browser.send(&appliance, NEW_TOKEN, &kept, &[("kept_form", torn), ("password", PASSWORD)]).await.expect(403);
     appliance.advance(minutes(30));
+    let late = browser.send(&appliance, NEW_TOKEN, &kept, &[("password", PASSWORD)]).await.expect(403);
+    assert!(late.body.contains("kept for half an hour and is gone now"), "{}", late.body);
+    appliance.advance(minutes(24 * 60));
     browser.send(&appliance, NEW_TOKEN, &kept, &[("password", PASSWORD)]).await.expect(403);
     assert_eq!(token_names(&appliance), [""; 0]);
     assert!(appliance.app.personal_tokens(ben.id).unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_form_is_kept_for_half_an_hour_and_whoever_is_later_is_led_back_to_its_page() {
+    let appliance = Appliance::new();
+    let mut browser = Browser::signed_in(&appliance).await;
+    let (page, fields) = token_form(&appliance, &mut browser).await;
+    appliance.advance(minutes(10));
+    let form = Browser::form(&page, NEW_TOKEN);
+    let own: Vec<_> = form.fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let own: Vec<_> = own.into_iter().filter(|(name, _)| !fields.iter().any(|(changed, _)| changed == name)).collect();
+    let cookies = browser.cookie_header();
+    let from = format!("{}{NEW_TOKEN}?name=Laptop", appliance.issuer());
+    let headers = [("cookie", cookies.as_str()), ("referer", &from)];
+    let asked = appliance.post_form(NEW_TOKEN, &[&own[..], &fields].concat(), &headers).await.expect(401);
+    let back = "href=\"/dashboard/api-keys/new?name=Laptop\"";
+    assert!(asked.body.contains(back) && asked.body.contains("kept here for half an hour"), "{}", asked.body);
+    // The page that asks again stands at the address of the form, and leads back to the page before it all the same.
+    let wrong = browser.submit(&appliance, &asked, NEW_TOKEN, &[("password", "wrong")]).await.expect(401);
+    assert!(wrong.body.contains(back), "{}", wrong.body);
+
+    appliance.advance(minutes(30));
+    let late = browser.submit(&appliance, &asked, NEW_TOKEN, &[("password", PASSWORD)]).await.expect(403);
+    assert!(late.body.contains(back) && late.body.contains("enter it once more"), "{}", late.body);
+    assert_eq!(token_names(&appliance), [""; 0]);
+    let asked = browser.submit(&appliance, &page, NEW_TOKEN, &fields).await.expect(401);
+    appliance.advance(Duration::from_secs(30 * 60 - 1));
+    browser.submit(&appliance, &asked, NEW_TOKEN, &[("password", PASSWORD)]).await.expect(200);
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use crate::app::Caller;
 use crate::app::error::OperationError;
 use crate::web::dashboard::Frame;
 use crate::web::dashboard::second_factor::FactorSection;
-use crate::web::extract::{CsrfForm, SignedIn};
+use crate::web::extract::{CsrfForm, RecentForm, SignedIn};
 use crate::web::notice::{Done, Notice};
 use crate::web::operate::{attempt_hashing, operate};
 use crate::web::page::Page;
@@ -13,7 +13,7 @@ use crate::web::respond::{operation_error, see_other, with_cookie};
 use crate::web::state::WebState;
 use crate::wire::paths;
 use askama::Template;
-use axum::extract::State;
+use axum::extract::{FromRequest, FromRequestParts, Request, State};
 use axum::http::StatusCode;
 use axum::http::header::RETRY_AFTER;
 use axum::response::{IntoResponse, Response};
@@ -54,12 +54,33 @@ pub struct PasswordForm {
     new_password_again: String,
 }
 
+/// The form of the password. Whoever has a second factor is asked again who they are, as before a change of that; of the
+/// others the page that asks could ask for nothing but the password, which is in the form.
+pub struct PasswordChange(SignedIn, PasswordForm);
+
+impl FromRequest<WebState> for PasswordChange {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, state: &WebState) -> Result<Self, Response> {
+        let (mut parts, body) = request.into_parts();
+        let signed_in = <SignedIn as FromRequestParts<WebState>>::from_request_parts(&mut parts, state).await?;
+        let user = signed_in.user.clone();
+        let factors = operate(state, move |app| app.factors(&user)).await?;
+        let request = Request::from_parts(parts, body);
+        if factors.all.is_empty() {
+            let form = CsrfForm::from_request(request, state).await;
+            return form.map(|CsrfForm(form)| Self(signed_in, form)).map_err(IntoResponse::into_response);
+        }
+        let RecentForm(recently, form) = RecentForm::<_, SignedIn>::from_request(request, state).await?;
+        Ok(Self(SignedIn::clone(&recently), form))
+    }
+}
+
 /// Changes the password: the other sessions end, and this browser gets a new one.
 pub async fn post_password(
     State(state): State<WebState>,
-    signed_in: SignedIn,
     caller: Caller,
-    CsrfForm(form): CsrfForm<PasswordForm>,
+    PasswordChange(signed_in, form): PasswordChange,
 ) -> Result<Response, Response> {
     let view = SecurityView::new(&state, &signed_in, Done(None)).await?;
     if let Some(problem) = form.new_problem(&signed_in.user.name.canonical()) {

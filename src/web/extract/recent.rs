@@ -1,20 +1,20 @@
 //! Is it surely them? [`RecentlySignedIn`] is proof that who is at this browser proved it a short while ago.
 //!
 //! What hands out power takes its form as a [`RecentForm`]. If the last proof is too old, the form is kept: sealed into a
-//! page at the same address that asks for the password, and done once that is right. Nothing is done before, and nothing
-//! that was entered is lost. A page that gives something away when it is looked at takes [`RecentlySignedIn`] itself.
+//! page at the same address that asks who is there, and done once the answer is right. Nothing is done before, and nothing
+//! that was entered is lost for half an hour. A page that gives something away when it is looked at takes [`RecentlySignedIn`] itself.
 
 use super::csrf_form;
 use super::signed_in::{AnySignedIn, SignedIn};
 use crate::account::session::Session;
 use crate::account::user::User;
 use crate::app::Caller;
-use crate::clock::minutes;
+use crate::clock::{Timestamp, days, minutes};
 use crate::id::UserId;
-use crate::seal::Purpose;
+use crate::seal::{MAX_SEALED, Purpose};
 use crate::web::error::ErrorView;
 use crate::web::respond::{LocalPath, bad_form, confirm_path, header_text, see_other, with_cookie};
-use crate::web::sign_in::confirm::{Question, Unproved, prove};
+use crate::web::sign_in::confirm::{ProofForm, Question, Unproved, prove};
 use crate::web::state::WebState;
 use crate::wire::paths;
 use axum::extract::{FromRequest, FromRequestParts, Request};
@@ -29,10 +29,12 @@ use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-/// Longest form that is kept, in bytes.
-const MOST_KEPT: usize = 32 * 1024;
-/// How long a form is kept.
+/// What an answer takes beside the form that is kept, in bytes: that of a passkey is the longest.
+const ROOM_FOR_ANSWER: usize = 6 * 1024;
+/// How long a form is kept. The page that asks says so.
 const KEPT_FOR: Duration = minutes(30);
+/// How long one is told apart from a form that was never kept.
+const REMEMBERED_FOR: Duration = days(1);
 
 /// Somebody with a good session.
 pub trait Present: FromRequestParts<WebState, Rejection = Response> + Send + Sync {
@@ -113,6 +115,10 @@ struct KeptForm {
     user: UserId,
     /// Where it was sent.
     path: String,
+    /// The page from which it was sent.
+    back: Option<String>,
+    /// Since when it waits.
+    since: Timestamp,
     body: String,
 }
 
@@ -120,10 +126,8 @@ struct KeptForm {
 #[derive(Deserialize)]
 struct AnswerForm {
     kept_form: String,
-    #[serde(default)]
-    password: String,
-    #[serde(default)]
-    code: String,
+    #[serde(flatten)]
+    proof: ProofForm,
 }
 
 impl<T: DeserializeOwned, P: Present> FromRequest<WebState> for RecentForm<T, P> {
@@ -133,7 +137,7 @@ impl<T: DeserializeOwned, P: Present> FromRequest<WebState> for RecentForm<T, P>
         let (mut parts, body) = request.into_parts();
         let person = P::from_request_parts(&mut parts, state).await?;
         let sent = csrf_form::read(&mut parts, body, state).await.map_err(IntoResponse::into_response)?;
-        let Ok(AnswerForm { kept_form, password, code }) = csrf_form::fields_of(&sent) else {
+        let Ok(AnswerForm { kept_form, proof }) = csrf_form::fields_of(&sent) else {
             {
                 let form = csrf_form::fields_of(&sent).map_err(|why| bad_form(&why))?;
                 if state.app.is_recently_proved(person.session()) {
@@ -141,7 +145,7 @@ impl<T: DeserializeOwned, P: Present> FromRequest<WebState> for RecentForm<T, P>
                 }
             }
             let back = page_before(&parts, state);
-            let question = match KeptForm::seal(&parts, state, person.user(), &sent) {
+            let question = match KeptForm::seal(&parts, state, person.user(), back.as_ref(), &sent) {
                 Some(kept) => Question::of_form(path_of(&parts), kept, back),
                 None => Question::too_long(back),
             };
@@ -150,18 +154,21 @@ impl<T: DeserializeOwned, P: Present> FromRequest<WebState> for RecentForm<T, P>
         let Some(kept) = KeptForm::open(&parts, state, person.user(), &kept_form) else {
             return Err(ErrorView::stale_form().into_response());
         };
+        let back = kept.back.as_deref().and_then(LocalPath::parse);
+        if kept.waited_too_long(state.app.now()) {
+            return Err(ErrorView::waited_too_long(back.as_ref().map(LocalPath::as_str)).into_response());
+        }
         // Without a place for the renewed session's cookie, the browser would be signed out.
         let place = parts.extensions.get::<RenewedCookie>().cloned();
         let place = place.ok_or_else(|| ErrorView::internal().into_response())?;
         let Ok(caller) = Caller::from_request_parts(&mut parts, state).await;
-        match prove(state, person.session(), &password, &code, caller).await {
+        match prove(state, person.session(), proof, caller).await {
             Ok((session, cookie)) => {
                 let _ = place.0.set(cookie);
                 let form = csrf_form::fields_of(kept.body.as_bytes()).map_err(|why| bad_form(&why))?;
                 Ok(Self(Recently(person.renewed(session)), form))
             }
             Err(Unproved::Problem(problem)) => {
-                let back = page_before(&parts, state);
                 let question = Question::of_form(path_of(&parts), kept_form, back);
                 Err(question.ask(state, &person, Some(problem)).await)
             }
@@ -171,18 +178,24 @@ impl<T: DeserializeOwned, P: Present> FromRequest<WebState> for RecentForm<T, P>
 }
 
 impl KeptForm {
-    fn seal(parts: &Parts, state: &WebState, user: &User, sent: &[u8]) -> Option<String> {
-        // Sealing makes it longer by a third, and the answer has to fit into a form again.
-        let most = MOST_KEPT.min((state.limits().form_body / 4 * 3).saturating_sub(2 * 1024));
-        let body = str::from_utf8(sent).ok().filter(|body| body.len() <= most)?.to_owned();
-        let kept = Self { user: user.id, path: path_of(parts), body };
-        Some(state.app.sealer().seal(Purpose::KeptForm, &kept, state.app.now(), KEPT_FOR))
+    /// The form, sealed for the page that asks; nothing if the answer would not fit into a form again.
+    fn seal(parts: &Parts, state: &WebState, user: &User, back: Option<&LocalPath>, sent: &[u8]) -> Option<String> {
+        let (body, since) = (str::from_utf8(sent).ok()?.to_owned(), state.app.now());
+        let back = back.map(|back| back.as_str().to_owned());
+        let kept = Self { user: user.id, path: path_of(parts), back, since, body };
+        let sealed = state.app.sealer().seal(Purpose::KeptForm, &kept, since, REMEMBERED_FOR);
+        let most = MAX_SEALED.min(state.limits().form_body.saturating_sub(ROOM_FOR_ANSWER));
+        (sealed.len() <= most).then_some(sealed)
     }
 
     /// The form, if it is this user's and was sent to this address.
     fn open(parts: &Parts, state: &WebState, user: &User, sealed: &str) -> Option<Self> {
         let kept: Self = state.app.sealer().open(Purpose::KeptForm, sealed, state.app.now()).ok()?;
         (kept.user == user.id && kept.path == path_of(parts)).then_some(kept)
+    }
+
+    fn waited_too_long(&self, now: Timestamp) -> bool {
+        now.since(self.since) >= KEPT_FOR
     }
 }
 

@@ -1,5 +1,5 @@
-//! `/confirm`: is it still you? Asks who is signed in for the password again, or for a code of the second factor, and renews
-//! the session.
+//! `/confirm`: is it still you? Asks who is signed in for the password again, a code of the second factor or a passkey, and
+//! renews the session.
 //!
 //! The same page stands at the address of a form that waits for the proof: see [`crate::web::extract::RecentForm`].
 
@@ -13,7 +13,8 @@ use crate::web::extract::recent::Present;
 use crate::web::extract::{AnySignedIn, CsrfForm, NextQuery, PageQuery};
 use crate::web::operate::{attempt, attempt_hashing, operate};
 use crate::web::page::Page;
-use crate::web::respond::{LocalPath, operation_error, see_other, with_cookie};
+use crate::web::passkey::{PasskeyAnswer, PasskeyAsk};
+use crate::web::respond::{LocalPath, bad_form, operation_error, see_other, with_cookie};
 use crate::web::state::WebState;
 use crate::wire::paths;
 use askama::Template;
@@ -23,7 +24,7 @@ use axum::http::header::RETRY_AFTER;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
-/// `GET /confirm`, a refused `POST` of it, and the answer to a form that waits. Sends `form_token`, `password` or `code`, and either
+/// `GET /confirm`, a refused `POST` of it, and the answer to a form that waits. Sends `form_token`, a [`ProofForm`], and either
 /// `kept_form` to the form's address or `next` to `/confirm`.
 #[derive(Debug, Template)]
 #[template(path = "sign_in/confirm.html")]
@@ -34,6 +35,8 @@ pub struct ConfirmView {
     pub username: String,
     /// Whether a code does as well.
     pub takes_code: bool,
+    /// What an authenticator is asked; none where the user has no passkey.
+    pub passkey: Option<PasskeyAsk>,
     /// For how many minutes a proof is good.
     pub minutes: u64,
     /// What is asked for.
@@ -62,6 +65,8 @@ pub struct Question {
 pub enum ConfirmProblem {
     /// It is not the password, or no code that counts.
     Wrong,
+    /// The passkey was not accepted.
+    Passkey,
     /// Too many attempts; the next one is looked at after so many seconds.
     SlowedDown {
         /// How long to wait.
@@ -93,14 +98,23 @@ pub async fn get(
     }
 }
 
+/// What is sent as proof.
+#[derive(Deserialize)]
+pub struct ProofForm {
+    password: Option<String>,
+    #[serde(default)]
+    code: String,
+    #[serde(flatten)]
+    passkey: Option<PasskeyAnswer>,
+}
+
 /// What the form sends.
 #[derive(Deserialize)]
 pub struct ConfirmForm {
-    password: String,
-    #[serde(default)]
-    code: String,
     #[serde(default)]
     next: String,
+    #[serde(flatten)]
+    proof: ProofForm,
 }
 
 /// The proof.
@@ -111,27 +125,27 @@ pub async fn post(
     CsrfForm(form): CsrfForm<ConfirmForm>,
 ) -> Response {
     let next = LocalPath::parse(&form.next);
-    match prove(&state, &person.session, &form.password, &form.code, caller).await {
+    match prove(&state, &person.session, form.proof, caller).await {
         Ok((_, cookie)) => with_cookie(see_other(next.as_ref().map_or(paths::DASHBOARD, LocalPath::as_str)), &cookie),
         Err(Unproved::Problem(problem)) => Question::of_page(next).ask(&state, &person, Some(problem)).await,
         Err(Unproved::Otherwise(response)) => response,
     }
 }
 
-/// Takes a code as proof if there is one, and the password otherwise; returns the renewed session and its cookie.
+/// Takes what is given as proof; returns the renewed session and its cookie.
 pub async fn prove(
     state: &WebState,
     session: &Session,
-    password: &str,
-    code: &str,
+    given: ProofForm,
     caller: Caller,
 ) -> Result<(Session, String), Unproved> {
+    let unreadable = || Unproved::Otherwise(bad_form("it has neither a password nor a code"));
+    let proof = given.proof().map_err(|problem| problem.map_or_else(unreadable, Unproved::Problem))?;
     let id = session.id;
-    let proved = if code.trim().is_empty() {
-        let proof = Proof::Password(Secret::new(password.to_owned()));
+    let wrong = if matches!(proof, Proof::Passkey { .. }) { ConfirmProblem::Passkey } else { ConfirmProblem::Wrong };
+    let proved = if matches!(proof, Proof::Password(_)) {
         attempt_hashing(state, move |app| app.prove_again(id, proof, &caller)).await
     } else {
-        let proof = Proof::Code(TypedCode::parse(code));
         attempt(state, move |app| app.prove_again(id, proof, &caller)).await
     };
     match proved.map_err(Unproved::Otherwise)? {
@@ -139,7 +153,7 @@ pub async fn prove(
             let cookie = state.session_cookie(session.id);
             Ok((session, cookie))
         }
-        Err(OperationError::Invalid(_)) => Err(Unproved::Problem(ConfirmProblem::Wrong)),
+        Err(OperationError::Invalid(_)) => Err(Unproved::Problem(wrong)),
         Err(OperationError::TooSoon(too_soon)) => {
             let seconds = too_soon.wait.as_secs().max(1);
             Err(Unproved::Problem(ConfirmProblem::SlowedDown { seconds }))
@@ -147,6 +161,29 @@ pub async fn prove(
         // It has ended meanwhile.
         Err(OperationError::NotFound(_)) => Err(Unproved::Otherwise(see_other(paths::LOGIN))),
         Err(error) => Err(Unproved::Otherwise(operation_error(&error))),
+    }
+}
+
+impl ConfirmView {
+    /// The field that says what waits, for the form of the passkey.
+    fn waiting(&self) -> (&'static str, &str) {
+        let next = || self.question.next.as_ref().map(LocalPath::as_str).unwrap_or_default();
+        self.question.kept_form.as_deref().map_or_else(|| ("next", next()), |kept| ("kept_form", kept))
+    }
+}
+
+impl ProofForm {
+    /// What an authenticator answered if it was asked, a code if there is one, and the password otherwise.
+    /// Else why it is none, if it can be read.
+    fn proof(self) -> Result<Proof, Option<ConfirmProblem>> {
+        match self.passkey {
+            Some(passkey) => match passkey.used() {
+                Some(answer) => Ok(Proof::Passkey { question: passkey.question, answer: Box::new(answer) }),
+                None => Err(Some(ConfirmProblem::Passkey)),
+            },
+            None if !self.code.trim().is_empty() => Ok(Proof::Code(TypedCode::parse(&self.code))),
+            None => self.password.map(|password| Proof::Password(Secret::new(password))).ok_or(None),
+        }
     }
 }
 
@@ -192,11 +229,13 @@ impl Question {
     ) -> Result<ConfirmView, Response> {
         let (user, session) = (person.user().clone(), person.session().id);
         let username = user.name.to_string();
-        let takes_code = operate(state, move |app| Ok(app.factors(&user)?.has_authenticator())).await?;
+        let factors = operate(state, move |app| app.factors(&user)).await?;
+        let binding = session.to_string();
         Ok(ConfirmView {
-            form_token: state.form_token(&session.to_string()),
+            form_token: state.form_token(&binding),
             username,
-            takes_code,
+            takes_code: factors.has_authenticator(),
+            passkey: PasskeyAsk::to_prove_again(&state.app, &binding, &factors.all),
             minutes: state.app.options().sessions.proof_lasts.as_secs() / 60,
             question: self,
             problem,
@@ -211,6 +250,7 @@ impl ConfirmView {
             form_token: "v4.local.sample".to_owned(),
             username: "ada".to_owned(),
             takes_code: false,
+            passkey: None,
             minutes: 10,
             question: Question::of_form(
                 paths::PERSONAL_TOKEN_NEW.to_owned(),
@@ -224,6 +264,11 @@ impl ConfirmView {
     pub(crate) fn sample_of_page(problem: ConfirmProblem) -> Self {
         let question = Question::of_page(LocalPath::parse(paths::SECURITY));
         Self { question, takes_code: true, problem: Some(problem), ..Self::sample() }
+    }
+
+    pub(crate) fn sample_of_passkey() -> Self {
+        let (passkey, problem) = (Some(PasskeyAsk::sample()), Some(ConfirmProblem::Passkey));
+        Self { passkey, problem, ..Self::sample() }
     }
 
     pub(crate) fn sample_too_long() -> Self {

@@ -13,7 +13,7 @@ pub use agent::{Agent, Grant, Pkce, call, callback_parameters, parameter};
 pub use appliance::{ADMIN, Answer, Appliance, NOW, PASSWORD};
 pub use authenticator_app::{AuthenticatorApp, recovery_codes};
 pub use browser::Browser;
-pub use html::post_forms;
+pub use html::{Form, post_forms};
 pub use served::{Person, Served, free_address, make_token, set_up};
 pub use upstream::{Seen, Upstream};
 pub use wire::{Events, Wire};

@@ -8,7 +8,7 @@ use crate::account::passkey::MAX_PASSKEY_NAME;
 use crate::app::Caller;
 use crate::app::error::OperationError;
 use crate::web::error::ErrorView;
-use crate::web::extract::{AnySignedIn, CsrfForm, NextQuery, PageQuery, Recently};
+use crate::web::extract::{AnySignedIn, NextQuery, PageQuery, RecentForm, Recently};
 use crate::web::notice::Notice;
 use crate::web::operate::{attempt, operate};
 use crate::web::page::Page;
@@ -56,15 +56,14 @@ pub async fn get(
 /// Adds it.
 pub async fn post(
     State(state): State<WebState>,
-    person: Recently<AnySignedIn>,
     caller: Caller,
-    CsrfForm(answer): CsrfForm<PasskeyAnswer>,
+    RecentForm(person, answer): RecentForm<PasskeyAnswer, AnySignedIn>,
 ) -> Result<Response, Response> {
-    let (next, session, user) = (LocalPath::parse(&answer.next), person.session.id, person.user.clone());
+    let (next, session, user) = (LocalPath::parse(&answer.next), person.session.clone(), person.user.clone());
     let (name, question) = (answer.name.clone(), answer.question.clone());
     let added = match answer.made() {
         Some(made) => {
-            attempt(&state, move |app| app.add_passkey(session, &user, &question, &name, &made, &caller)).await?
+            attempt(&state, move |app| app.add_passkey(&session, &user, &question, &name, &made, &caller)).await?
         }
         None => Err(OperationError::invalid("The browser did not answer. Try again.")),
     };
