@@ -57,7 +57,7 @@ impl App {
             let grant = tx.get(GRANTS, &id)?.filter(|grant| grant.user == user);
             let grant = grant.ok_or(OperationError::NotFound("connection"))?;
             if grant.is_live() {
-                pen.write(tx, told(EventKind::ConnectionRevoked, &grant))?;
+                pen.write_telling(tx, told(EventKind::ConnectionRevoked, &grant), user)?;
             }
             end_grant(tx, grant, now, life)
         })?;

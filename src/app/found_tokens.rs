@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::app::connections::end_grant;
 use crate::app::error::OperationError;
 use crate::app::exchange::told;
-use crate::app::personal_tokens::end_token;
+use crate::app::personal_tokens::{Ending, end_token};
 use crate::app::revoke::record;
 use crate::event::{Event, EventKind};
 use crate::id::GrantId;
@@ -57,7 +57,7 @@ impl App {
             let Some(token) = tx.get(PERSONAL_TOKENS, &id)?.filter(|token| token.owner == owner) else {
                 return Ok(None);
             };
-            end_token(tx, token, now, &pen, EventKind::TokenLeaked).map(|(_, entry)| Some(entry))
+            end_token(tx, token, now, &pen, Ending::Found).map(|(_, entry)| Some(entry))
         });
         let Some(entry) = ended? else { return Ok(false) };
         if let Some(entry) = entry {

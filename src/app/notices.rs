@@ -1,4 +1,5 @@
-//! What should a user see before they ask? Tokens that expire soon, a token on a new network, a token that somebody found.
+//! What should a user see before they ask? Tokens that expire soon, a token on a new network, a token that somebody found,
+//! and what an admin or the command line took from them or did to their account.
 //!
 //! A notice is a line of the audit log that was put before its user when it was written, in the same transaction; or it follows
 //! from a token and the time, and no clockwork has to run for it. Each stays until it is dismissed; of lines a bounded

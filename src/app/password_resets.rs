@@ -40,7 +40,7 @@ impl App {
             }
             remove_password_reset_of(tx, id)?;
             tx.put(PASSWORD_RESETS, &digest, &row)?;
-            pen.write_by(tx, by, Event::of(EventKind::ResetLinkMade).about(id))?;
+            pen.write_by_telling(tx, by, Event::of(EventKind::ResetLinkMade).about(id), id)?;
             Ok::<_, OperationError>(tx.put(PASSWORD_RESET_OF, &id, &digest)?)
         })?;
         tracing::warn!(user = %id, ?by, "link to a new password made");

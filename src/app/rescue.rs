@@ -30,7 +30,7 @@ impl App {
             // Their times alone would not do where the clock was set back.
             remove_sessions_of(tx, id)?;
             remove_password_reset_of(tx, id)?;
-            pen.write(tx, Event::of(EventKind::PasswordReset).about(id))?;
+            pen.write_telling(tx, Event::of(EventKind::PasswordReset).about(id), id)?;
             Ok::<_, OperationError>(id)
         })?;
         tracing::warn!(user = %user, "password reset from the command line");

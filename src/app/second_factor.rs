@@ -256,7 +256,8 @@ impl App {
             }
             remove_factors_of(tx, id)?;
             remove_sessions_of(tx, id)?;
-            Ok(pen.write_by(tx, by, Event::of(EventKind::FactorRemoved).about(id).note("all there were"))?)
+            let event = Event::of(EventKind::FactorRemoved).about(id).note("all there were");
+            Ok(pen.write_by_telling(tx, by, event, id)?)
         })?;
         tracing::warn!(user = %id, ?by, "second factors reset");
         Ok(())

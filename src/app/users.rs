@@ -170,7 +170,7 @@ impl App {
         self.store.write(move |tx| {
             require(tx, by)?;
             tx.get(USERS, &id)?.ok_or(OperationError::NotFound("user"))?;
-            Ok::<_, OperationError>(pen.write_by(tx, by, Event::of(EventKind::UserRevoked).about(id))?)
+            Ok::<_, OperationError>(pen.write_by_telling(tx, by, Event::of(EventKind::UserRevoked).about(id), id)?)
         })?;
         let connections = self.revoke_all_connections(id)?;
         let tokens = self.revoke_all_personal_tokens(id)?;

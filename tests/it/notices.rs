@@ -1,10 +1,11 @@
 //! What people should know before they ask: what expires, and what was used from somewhere new.
 
-use crate::support::{Answer, Appliance, Browser};
+use crate::support::{Agent, Answer, Appliance, AuthenticatorApp, Browser, PASSWORD};
 use keyward::app::notices::{Dismissal, UserNotice};
 use keyward::app::usage::CallerRef;
 use keyward::clock::{Clock, days};
-use keyward::id::TokenId;
+use keyward::control::{self, Request};
+use keyward::id::{TokenId, UserId};
 
 fn used_from(appliance: &Appliance, id: TokenId, addresses: &[&str]) {
     for address in addresses {
@@ -15,7 +16,11 @@ fn used_from(appliance: &Appliance, id: TokenId, addresses: &[&str]) {
 }
 
 fn sentences(appliance: &Appliance) -> Vec<String> {
-    let notices = appliance.app.notices(appliance.admin.id).unwrap();
+    sentences_of(appliance, appliance.admin.id)
+}
+
+fn sentences_of(appliance: &Appliance, user: UserId) -> Vec<String> {
+    let notices = appliance.app.notices(user).unwrap();
     let told = notices.into_iter().map(|notice| match notice {
         UserNotice::Line(id, event) => event.sentence(id.made_at()),
         UserNotice::Expiring(token) => format!("{} expires", token.name),
@@ -70,6 +75,71 @@ async fn a_token_on_a_new_network_is_told_once_and_the_first_use_is_no_news() {
     assert!(page.body.contains("2001:db8:1::/48"));
     appliance.app.dismiss_notice(appliance.admin.id, Dismissal::All).unwrap();
     assert!(sentences(&appliance).is_empty());
+}
+
+#[tokio::test]
+async fn an_owner_is_told_what_somebody_else_did_to_what_is_theirs() {
+    let mut appliance = Appliance::new();
+    let ben = appliance.add_member("ben");
+    let mut bens = Browser::new();
+    bens.sign_in(&appliance, "ben", PASSWORD).await.expect(303);
+    AuthenticatorApp::added(&appliance, &mut bens).await;
+    let agent = Agent::register(&appliance, "Claude Code").await;
+    agent.connect(&appliance, &mut bens).await;
+    let grant = appliance.app.connections(ben.id).unwrap()[0].grant.id;
+    let (laptop, _) = appliance.personal_token_of(ben.id, "Laptop");
+    appliance.personal_token_of(ben.id, "Phone");
+    let mut ada = Browser::signed_in(&appliance).await;
+    let user = format!("/dashboard/users/{}", ben.id);
+    for (path, query) in [
+        ("revoke", format!("?token={laptop}")),
+        ("revoke", format!("?connection={grant}")),
+        ("reset-factors", String::new()),
+        ("reset-link", String::new()),
+        ("revoke-all", String::new()),
+    ] {
+        let path = format!("{user}/{path}");
+        let question = ada.get(&appliance, &format!("{path}{query}")).await.expect(200);
+        let done = ada.submit(&appliance, &question, &path, &[]).await;
+        assert!(done.status == 303 || done.status == 200, "{path}: {}", done.body);
+    }
+    assert_eq!(
+        sentences_of(&appliance, ben.id),
+        [
+            "ada revoked everything of ben",
+            "ada made a link with which ben sets a new password",
+            "ada removed a second factor of ben: all there were",
+            "ada revoked the connection of “Claude Code” of ben",
+            "ada revoked the token “Laptop” of ben",
+        ]
+    );
+    assert!(sentences(&appliance).is_empty(), "who did it knows");
+    bens.sign_in(&appliance, "ben", PASSWORD).await.expect(303);
+    let page = bens.get(&appliance, "/dashboard").await.expect(200);
+    assert!(page.body.contains("5 notices") && page.body.contains("Add a second factor"), "{}", page.body);
+    bens.submit(&appliance, &page, "/dashboard/notices/dismiss", &[("notice", "all")]).await.expect(303);
+    assert!(sentences_of(&appliance, ben.id).is_empty());
+}
+
+#[tokio::test]
+async fn nobody_is_told_what_they_did_themselves_and_everybody_what_the_command_line_did() {
+    let appliance = Appliance::new();
+    let (laptop, _) = appliance.personal_token("Laptop");
+    appliance.personal_token("Phone");
+    let mut ada = Browser::signed_in(&appliance).await;
+    let path = format!("/dashboard/api-keys/{laptop}/revoke");
+    let question = ada.get(&appliance, &path).await.expect(200);
+    ada.submit(&appliance, &question, &path, &[]).await.expect(303);
+    let user = format!("/dashboard/users/{}", appliance.admin.id);
+    for act in ["reset-link", "revoke-all"] {
+        let path = format!("{user}/{act}");
+        let question = ada.get(&appliance, &path).await.expect(200);
+        ada.submit(&appliance, &question, &path, &[]).await;
+    }
+    assert!(sentences(&appliance).is_empty());
+    let (tablet, _) = appliance.personal_token("Tablet");
+    control::perform(&Request::RevokeToken { id: tablet }, &appliance.app).unwrap();
+    assert_eq!(sentences(&appliance), ["The command line revoked the token “Tablet” of ada"]);
 }
 
 #[tokio::test]

@@ -87,15 +87,32 @@ impl Pen {
         Ok(id)
     }
 
+    /// Writes a line, and puts it before the user whom it is about if another person did it.
+    pub(in crate::app) fn write_telling(&self, tx: &mut WriteTx, event: Event, user: UserId) -> Result<(), StoreError> {
+        let id = self.write_line(tx, event)?;
+        let Some(line) = tx.get(EVENTS, &id)? else { return Ok(()) };
+        let by_another = match &line.by {
+            Actor::User(actor) => actor.id != user,
+            Actor::CommandLine => true,
+            Actor::Stranger | Actor::Keyward => false,
+        };
+        if by_another { put_notice(tx, user, id, &line) } else { Ok(()) }
+    }
+
     /// Writes a line of what `by` does to an account.
     pub(in crate::app) fn write_by(&self, tx: &mut WriteTx, by: By, event: Event) -> Result<(), StoreError> {
-        self.write(
-            tx,
-            match by {
-                By::Admin(admin) => event.by(admin),
-                By::CommandLine => Event { by: Actor::CommandLine, ..event },
-            },
-        )
+        self.write(tx, done_by(by, event))
+    }
+
+    /// The same, and puts it before the account's user if another person did it.
+    pub(in crate::app) fn write_by_telling(
+        &self,
+        tx: &mut WriteTx,
+        by: By,
+        event: Event,
+        user: UserId,
+    ) -> Result<(), StoreError> {
+        self.write_telling(tx, done_by(by, event), user)
     }
 
     /// Writes a line of a moment, by whom it says.
@@ -117,6 +134,13 @@ impl Pen {
         }
         tx.put(EVENTS, &id, &event)?;
         Ok(id)
+    }
+}
+
+fn done_by(by: By, event: Event) -> Event {
+    match by {
+        By::Admin(admin) => event.by(admin),
+        By::CommandLine => Event { by: Actor::CommandLine, ..event },
     }
 }
 

@@ -15,7 +15,7 @@ mod rows;
 
 pub use listed::{TokenFilter, TokenPage, TokenPlace, TokenSort, TokenSummary};
 pub use rotated::{Overlap, RotatedInto, Rotation};
-pub(super) use rows::{end_token, forget_token, live_ids_until, live_tokens};
+pub(super) use rows::{Ending, end_token, forget_token, live_ids_until, live_tokens};
 
 use crate::access::{GuardedServer, ServerName};
 use crate::account::personal_token::{MAX_REACH, PersonalToken, PersonalTokenEntry, Reach, TokenName, TokenState};
@@ -181,7 +181,7 @@ impl App {
         let (now, pen) = (self.now(), self.pen());
         let (token, published) = self.store.write(move |tx| {
             let token = owned(tx, owner, id)?;
-            end_token(tx, token, now, &pen, EventKind::TokenRevoked)
+            end_token(tx, token, now, &pen, Ending::Revoked)
         })?;
         if let Some(entry) = published {
             self.live.revoked().publish(&entry);
@@ -197,7 +197,7 @@ impl App {
             let mut entries = Vec::new();
             for id in rows::live_ids(tx, owner, now)? {
                 if let Some(token) = tx.get(PERSONAL_TOKENS, &id)? {
-                    entries.extend(end_token(tx, token, now, &pen, EventKind::TokenRevoked)?.1);
+                    entries.extend(end_token(tx, token, now, &pen, Ending::RevokedWithAll)?.1);
                 }
             }
             Ok::<_, OperationError>(entries)

@@ -59,25 +59,35 @@ pub(in crate::app) fn forget_token(tx: &mut WriteTx, token: &PersonalToken) -> R
     Ok(())
 }
 
-/// Ends a token in the store, told as `kind`; nothing to publish if it had ended before.
+/// How a token comes to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::app) enum Ending {
+    /// It was revoked, alone: its owner is told if another person did it.
+    Revoked,
+    /// It was revoked with all others of its owner, who is told of that at most.
+    RevokedWithAll,
+    /// Somebody found it: its owner is told.
+    Found,
+}
+
+/// Ends a token in the store; nothing to publish if it had ended before.
 pub(in crate::app) fn end_token(
     tx: &mut WriteTx,
     token: PersonalToken,
     now: Timestamp,
     pen: &Pen,
-    kind: EventKind,
+    ending: Ending,
 ) -> Result<(PersonalToken, Option<RevocationEntry>), OperationError> {
     if token.state(now) != TokenState::Live {
         return Ok((token, None));
     }
-    let was_found = kind == EventKind::TokenLeaked;
-    let revoked = PersonalToken { revoked_at: Some(now), was_found, ..token };
+    let revoked = PersonalToken { revoked_at: Some(now), was_found: ending == Ending::Found, ..token };
     release_name(tx, &revoked)?;
     put_token(tx, &revoked)?;
-    if was_found {
-        pen.write_for(tx, told(kind, &revoked), revoked.owner)?;
-    } else {
-        pen.write(tx, told(kind, &revoked))?;
+    match ending {
+        Ending::Revoked => pen.write_telling(tx, told(EventKind::TokenRevoked, &revoked), revoked.owner)?,
+        Ending::RevokedWithAll => pen.write(tx, told(EventKind::TokenRevoked, &revoked))?,
+        Ending::Found => drop(pen.write_for(tx, told(EventKind::TokenLeaked, &revoked), revoked.owner)?),
     }
     let entry = record(tx, RevocationEntry::token(revoked.id, revoked.expires_at, now))?;
     Ok((revoked, Some(entry)))
