@@ -127,6 +127,7 @@ fn samples_for_admins() -> Vec<(&'static str, String)> {
         "access": AccessView::sample(),
         "access-tokens": AccessView::sample_tokens(),
         "access-nothing": AccessView::sample_nothing(),
+        "access-empty": AccessView::sample_empty(),
         "groups": GroupsView::sample(),
         "groups-empty": GroupsView::sample_empty(),
         "group": GroupView::sample(),

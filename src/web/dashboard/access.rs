@@ -43,6 +43,8 @@ pub struct AccessView {
     pub servers: Vec<String>,
     /// The address of the older ones, if there may be some.
     pub older: Option<String>,
+    /// The address of the newest ones, if these are older.
+    pub newest: Option<String>,
     /// What cannot be found, as a sentence.
     pub problem: Option<String>,
 }
@@ -134,10 +136,13 @@ pub async fn get(
             clients: app.some_clients(SUGGESTED)?,
             servers: servers.all().map(|server| server.name.to_string()).take(SUGGESTED).collect(),
             older: None,
+            newest: None,
             problem,
         };
         if asked.is_tokens() {
-            let page = app.everyones_tokens(&filter, asked.before.parse().ok())?;
+            let before = asked.before.parse().ok();
+            let page = app.everyones_tokens(&filter, before)?;
+            view.newest = before.map(|_| asked.page(""));
             view.older = page.older.map(|id| asked.page(&id.to_string()));
             view.tokens = page
                 .rows
@@ -148,7 +153,9 @@ pub async fn get(
                 })
                 .collect();
         } else {
-            let page = app.everyones_connections(&filter, asked.before.parse().ok())?;
+            let before = asked.before.parse().ok();
+            let page = app.everyones_connections(&filter, before)?;
+            view.newest = before.map(|_| asked.page(""));
             view.older = page.older.map(|id| asked.page(&id.to_string()));
             for own in page.rows {
                 let row = ConnectionRow::of(app, own.what)?;
@@ -175,6 +182,7 @@ impl AccessView {
             clients: vec![("cli_1".to_owned(), "<i>Cursor</i>".to_owned())],
             servers: vec!["notes".to_owned()],
             older: Some(format!("{}?before=x", paths::ACCESS)),
+            newest: Some(paths::ACCESS.to_owned()),
             problem: None,
         }
     }
@@ -184,11 +192,15 @@ impl AccessView {
         let row = TokenRow::sample("<b>Laptop</b>", 300, TokenState::Active);
         let tokens = vec![OwnedRow { owner: UserId::from_bytes([1; 16]), owner_name: "ben".to_owned(), row }];
         let query = AccessQuery { what: "tokens".to_owned(), ..AccessQuery::default() };
-        Self { query, tokens, apps: Vec::new(), older: None, ..Self::sample() }
+        Self { query, tokens, apps: Vec::new(), older: None, newest: None, ..Self::sample() }
     }
 
     pub(crate) fn sample_nothing() -> Self {
         let problem = Some("Nobody has this user name.".to_owned());
-        Self { apps: Vec::new(), older: None, problem, ..Self::sample() }
+        Self { apps: Vec::new(), older: None, newest: None, problem, ..Self::sample() }
+    }
+
+    pub(crate) fn sample_empty() -> Self {
+        Self { query: AccessQuery::default(), problem: None, ..Self::sample_nothing() }
     }
 }
