@@ -1,8 +1,8 @@
 //! Must this attempt wait? Slows guessing, per account and per address, without ever locking anyone out for good.
 //!
-//! Each wrong answer makes the next one wait longer (nothing at first, then 3 s, 5 s, 10 s, 60 s); a quiet hour or a right
-//! answer clears the slate. An attempt is counted when it begins, so parallel attempts are no way round it. The table
-//! is bounded: when full, the entry that has been quiet longest goes. It lives in memory; a restart forgets it.
+//! Each wrong answer makes the next one wait longer, at a [`Pace`]; a quiet while or a right answer clears the slate. An
+//! attempt is counted when it begins, so parallel attempts are no way round it. The table is bounded: when full, the entry
+//! that has been quiet longest goes. It lives in memory; a restart forgets it.
 
 use crate::clock::{Timestamp, hours, minutes};
 use std::collections::HashMap;
@@ -17,6 +17,40 @@ pub struct ThrottlePolicy {
     pub free: u32,
     /// Entries at most.
     pub entries: usize,
+    /// How waits grow after the free attempts.
+    pub pace: Pace,
+}
+
+/// How waits grow, and how long a quiet key is remembered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// For what is hard to guess and mistyped every day: 3 s, 5 s, 10 s, then a minute each; a quiet hour clears the slate.
+    Brisk,
+    /// For six digits, which are guessed in the end if tries go on: a minute, twice as long each time, then an hour each;
+    /// a quiet day clears the slate.
+    Slow,
+}
+
+impl Pace {
+    /// Before the next attempt, after so many more than the free ones.
+    fn wait(self, beyond: u32) -> Duration {
+        match (self, beyond) {
+            (_, 0) => Duration::ZERO,
+            (Self::Brisk, 1..=5) => Duration::from_secs(3),
+            (Self::Brisk, 6..=20) => Duration::from_secs(5),
+            (Self::Brisk, 21..=95) => Duration::from_secs(10),
+            (Self::Brisk, _) => minutes(1),
+            (Self::Slow, 1..=6) => minutes(1 << (beyond - 1)),
+            (Self::Slow, _) => hours(1),
+        }
+    }
+
+    const fn forgotten_after(self) -> Duration {
+        match self {
+            Self::Brisk => hours(1),
+            Self::Slow => hours(24),
+        }
+    }
 }
 
 /// Remembers attempts by key and says how long the next must wait.
@@ -40,8 +74,6 @@ pub struct TooSoon {
     pub wait: Duration,
 }
 
-const FORGOTTEN_AFTER: Duration = hours(1);
-
 impl<K: Hash + Eq + Clone> Throttle<K> {
     /// An empty table.
     pub fn new(policy: ThrottlePolicy) -> Self {
@@ -58,7 +90,8 @@ impl<K: Hash + Eq + Clone> Throttle<K> {
     /// Whether an attempt may begin now; counts nothing.
     pub fn look(&self, key: &K, now: Timestamp) -> Result<(), TooSoon> {
         let Some(seen) = self.attempts(key, now) else { return Ok(()) };
-        let wait = self.wait_after(seen.count).saturating_sub(now.since(seen.last));
+        let beyond = seen.count.saturating_sub(self.policy.free);
+        let wait = self.policy.pace.wait(beyond).saturating_sub(now.since(seen.last));
         if wait.is_zero() { Ok(()) } else { Err(TooSoon { wait }) }
     }
 
@@ -81,22 +114,14 @@ impl<K: Hash + Eq + Clone> Throttle<K> {
     /// What is remembered of a key and still counts.
     fn attempts(&self, key: &K, now: Timestamp) -> Option<Attempts> {
         // An attempt that lies ahead was counted by a clock that has been set back: it must not be waited for.
-        let counts = |seen: &Attempts| seen.last <= now + minutes(1) && now.since(seen.last) < FORGOTTEN_AFTER;
+        let remembered = self.policy.pace.forgotten_after();
+        let counts = |seen: &Attempts| seen.last <= now + minutes(1) && now.since(seen.last) < remembered;
         self.seen.get(key).copied().filter(counts)
     }
 
-    fn wait_after(&self, count: u32) -> Duration {
-        Duration::from_secs(match count.saturating_sub(self.policy.free) {
-            0 if count <= self.policy.free => 0,
-            0..=5 => 3,
-            6..=20 => 5,
-            21..=95 => 10,
-            _ => 60,
-        })
-    }
-
     fn make_room(&mut self, now: Timestamp) {
-        self.seen.retain(|_, seen| now.since(seen.last) < FORGOTTEN_AFTER);
+        let remembered = self.policy.pace.forgotten_after();
+        self.seen.retain(|_, seen| now.since(seen.last) < remembered);
         if self.seen.len() >= self.policy.entries
             && let Some(oldest) = self.seen.iter().min_by_key(|(_, seen)| seen.last).map(|(key, _)| key.clone())
         {
@@ -117,7 +142,7 @@ pub fn network_of(address: IpAddr) -> IpAddr {
 mod tests {
     use super::*;
 
-    const POLICY: ThrottlePolicy = ThrottlePolicy { free: 3, entries: 4 };
+    const POLICY: ThrottlePolicy = ThrottlePolicy { free: 3, entries: 4, pace: Pace::Brisk };
 
     fn at(seconds: u64) -> Timestamp {
         Timestamp::from_unix_seconds(1_790_000_000 + seconds)
@@ -145,6 +170,29 @@ mod tests {
             }
         }
         assert_eq!(longest, minutes(1));
+    }
+
+    #[test]
+    fn the_slow_pace_doubles_to_an_hour_and_remembers_for_a_day() {
+        let mut throttle = Throttle::new(ThrottlePolicy { free: 2, entries: 4, pace: Pace::Slow });
+        let mut now = at(0);
+        let mut waits = Vec::new();
+        for _ in 0..12 {
+            let wait = throttle.look(&"ada", now).map_or_else(|TooSoon { wait }| wait, |()| Duration::ZERO);
+            now = now + wait;
+            waits.push(wait.as_secs() / 60);
+            throttle.begin(&"ada", now).unwrap();
+        }
+        assert_eq!(waits, [0, 0, 0, 1, 2, 4, 8, 16, 32, 60, 60, 60]);
+        assert!(throttle.look(&"ada", now + minutes(59)).is_err());
+        let in_a_day = throttle.count(&"ada", now + hours(24) - Duration::from_millis(1));
+        assert_eq!(in_a_day, 13, "a quiet day less a moment forgets nothing");
+        assert_eq!(throttle.count(&"ada", now + hours(48)), 1);
+        throttle.succeeded(&"ada");
+        assert_eq!(throttle.look(&"ada", now + hours(48)), Ok(()));
+        // At this pace, three of a million codes are good at a time: less than one in a thousand is found in ten days.
+        let tries = 21.0 + 7.0 + 10.0 * 24.0;
+        assert!(tries * 3.0 / 1_000_000.0 < 0.001);
     }
 
     #[test]

@@ -36,17 +36,20 @@ pub mod upkeep;
 pub mod upstream_keys;
 pub mod usage;
 pub mod users;
+mod wrong_codes;
 
 use crate::access::{ServerDirectory, SessionBinder};
 use crate::account::personal_token::PersonalTokenPolicy;
 use crate::account::session::SessionPolicy;
-use crate::account::throttle::{Throttle, ThrottlePolicy};
+use crate::account::throttle::{Pace, Throttle, ThrottlePolicy};
 use crate::app::error::OperationError;
 use crate::app::events::{EventIds, EventPolicy, Repeats};
 use crate::app::live::Live;
 use crate::app::usage::Usage;
+use crate::app::wrong_codes::MANY_CODES;
 use crate::clock::{Clock, Timestamp, hours, minutes};
 use crate::entropy::Entropy;
+use crate::id::UserId;
 use crate::keys::RotationPolicy;
 use crate::oauth::issuer::Issuer;
 use crate::oauth::refresh_token::RefreshPolicy;
@@ -56,6 +59,7 @@ use crate::secret::MasterSecret;
 use crate::store::Store;
 use crate::token::TokenIssuer;
 use crate::token::{Verifier, VerifierOptions};
+use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -70,6 +74,13 @@ pub struct Caller {
     pub user_agent: String,
     /// The canonical name of the account that the same browser has signed in to before, if it proves so.
     pub signed_in_before: Option<String>,
+}
+
+impl Caller {
+    /// Whether this browser has signed in to the account with this canonical name before.
+    fn is_known_to(&self, account: &str) -> bool {
+        self.signed_in_before.as_deref() == Some(account)
+    }
 }
 
 /// Everything that an operation goes by and an owner may set.
@@ -176,6 +187,8 @@ pub struct App {
 struct Throttles {
     sign_in_by_account: Throttle<String>,
     sign_in_by_network: Throttle<IpAddr>,
+    /// Codes of six digits in a row that were wrong, from browsers that did not sign in before.
+    codes_by_user: Throttle<UserId>,
     registrations: register::Window,
     /// Tokens that somebody says they found.
     reports_by_network: Throttle<IpAddr>,
@@ -289,10 +302,15 @@ impl App {
 impl Throttles {
     fn new(options: &AppOptions) -> Self {
         Self {
-            sign_in_by_account: Throttle::new(ThrottlePolicy { free: 3, entries: 10_000 }),
-            sign_in_by_network: Throttle::new(ThrottlePolicy { free: 20, entries: 10_000 }),
+            sign_in_by_account: brisk(3),
+            sign_in_by_network: brisk(20),
+            codes_by_user: Throttle::new(ThrottlePolicy { free: MANY_CODES, entries: 10_000, pace: Pace::Slow }),
             registrations: register::Window::new(options.registration.per_minute, minutes(1)),
-            reports_by_network: Throttle::new(ThrottlePolicy { free: 30, entries: 10_000 }),
+            reports_by_network: brisk(30),
         }
     }
+}
+
+fn brisk<K: Hash + Eq + Clone>(free: u32) -> Throttle<K> {
+    Throttle::new(ThrottlePolicy { free, entries: 10_000, pace: Pace::Brisk })
 }

@@ -74,6 +74,7 @@ impl App {
             pen.write(tx, Event::of(EventKind::PasswordReset).by(id).about(id))?;
             Ok::<_, OperationError>(id)
         })?;
+        self.forget_wrong_codes(id);
         tracing::warn!(user = %id, "password set by link");
         Ok(id)
     }

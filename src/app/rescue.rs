@@ -33,6 +33,7 @@ impl App {
             pen.write_telling(tx, Event::of(EventKind::PasswordReset).about(id), id)?;
             Ok::<_, OperationError>(id)
         })?;
+        self.forget_wrong_codes(user);
         tracing::warn!(user = %user, "password reset from the command line");
         Ok(user)
     }

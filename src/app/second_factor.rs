@@ -1,7 +1,8 @@
 //! What comes after the password? The second factor: giving one at sign-in, adding and removing, recovery codes.
 //!
 //! Invariants. A code is looked at and used up in one transaction, so of any number of posts with one code one counts. A
-//! wrong code is counted where wrong passwords are, before it is looked at; the right password alone clears nothing. Who
+//! wrong code is counted where wrong passwords are, before it is looked at; the right password alone clears nothing; see
+//! `wrong_codes`. Who
 //! adds a first factor stays signed in here only: whoever knew no more than the password is out. Without a factor there are
 //! no recovery codes.
 
@@ -107,7 +108,7 @@ impl App {
         let over = || OperationError::NotFound("sign-in");
         let user = self.half_session(key)?.ok_or_else(over)?;
         let account = user.name.canonical();
-        self.begin_attempt(&account, Some(user.id), caller, now)?;
+        let this = self.begin_code(user.id, &account, &code, caller, now)?;
         let session = NewSession::of(&user, caller, now, &*self.entropy);
         let (id, address, sealer, pen) = (session.id(), caller.address, self.sealer.clone(), self.pen());
         let proof = self.store.write(move |tx| {
@@ -123,8 +124,7 @@ impl App {
             add_session(tx, session)?;
             Ok(proof)
         });
-        let proof = self.count_wrong_code(proof, user.id, caller)?;
-        self.end_attempt(&account, caller);
+        let proof = self.end_code(&this, proof, caller)?;
         tracing::info!(user = %user.id, address = caller.address.map(display), ?proof, "signed in with a second factor");
         Ok((id, proof))
     }
@@ -276,20 +276,6 @@ impl App {
         })?;
         tracing::info!(%user, "recovery codes made");
         Ok(plain)
-    }
-
-    /// Tells the log of a code that was wrong.
-    pub(super) fn count_wrong_code<T>(
-        &self,
-        outcome: Result<T, OperationError>,
-        user: UserId,
-        caller: &Caller,
-    ) -> Result<T, OperationError> {
-        if matches!(outcome, Err(OperationError::Invalid(_))) {
-            tracing::info!(%user, address = caller.address.map(display), "wrong code of a second factor");
-            self.repeats.count(EventKind::FactorFailed, Some(user), caller.address);
-        }
-        outcome
     }
 
     fn enrolment(&self, user: &User, secret: &TotpSecret) -> Enrolment {

@@ -172,6 +172,7 @@ impl App {
             remove_password_reset_of(tx, user)?;
             add_session(tx, renewed)
         })?;
+        self.forget_wrong_codes(user);
         tracing::info!(user = %user, "password changed");
         Ok(id)
     }
@@ -194,22 +195,49 @@ impl App {
         caller: &Caller,
         now: Timestamp,
     ) -> Result<(), OperationError> {
-        let begun = self.count_attempt(account, caller, now);
+        let begun = self.count_attempt(account, None, caller, now);
         if begun.is_err() {
             self.repeats.count(EventKind::SignInSlowed, known, caller.address);
+        }
+        begun.map(drop)
+    }
+
+    /// The same for a code; if it `is_guess`, says how many were given in a row with this one.
+    pub(super) fn begin_guess(
+        &self,
+        account: &str,
+        user: UserId,
+        is_guess: bool,
+        caller: &Caller,
+        now: Timestamp,
+    ) -> Result<Option<u32>, OperationError> {
+        let begun = self.count_attempt(account, is_guess.then_some(user), caller, now);
+        if begun.is_err() {
+            self.repeats.count(EventKind::SignInSlowed, Some(user), caller.address);
         }
         begun
     }
 
-    fn count_attempt(&self, account: &str, caller: &Caller, now: Timestamp) -> Result<(), OperationError> {
+    /// `guessed` is whose code may be guessed. What must wait for one count is not counted by the others.
+    fn count_attempt(
+        &self,
+        account: &str,
+        guessed: Option<UserId>,
+        caller: &Caller,
+        now: Timestamp,
+    ) -> Result<Option<u32>, OperationError> {
         if !self.options.rate_limits {
-            return Ok(());
+            return Ok(None);
         }
         let mut throttles = self.throttles();
+        if let Some(user) = guessed {
+            throttles.codes_by_user.look(&user, now)?;
+        }
         if let Some(address) = caller.address {
             throttles.sign_in_by_network.begin(&network_of(address), now)?;
         }
-        Ok(throttles.sign_in_by_account.begin(&attempts_key(account, caller), now)?)
+        throttles.sign_in_by_account.begin(&attempts_key(account, caller), now)?;
+        Ok(guessed.map(|user| throttles.codes_by_user.count(&user, now)))
     }
 
     /// Counts an answer that was wrong and did not have to wait.
@@ -232,8 +260,7 @@ impl App {
 
 /// Under what attempts are counted. No user name has a space.
 fn attempts_key(account: &str, caller: &Caller) -> String {
-    let known = caller.signed_in_before.as_deref() == Some(account);
-    if known { format!("{account} at a known browser") } else { account.to_owned() }
+    if caller.is_known_to(account) { format!("{account} at a known browser") } else { account.to_owned() }
 }
 
 /// A session that is about to be written.

@@ -59,6 +59,7 @@ impl App {
         let standing = self.session(id, caller.into())?.ok_or_else(over)?;
         let (session, user) = (standing.session().clone(), standing.user().clone());
         let (user_id, key) = (user.id, user.name.canonical());
+        let mut code_try = None;
         let given = match proof {
             Proof::Password(password) => {
                 self.begin_attempt(&key, Some(user_id), caller, now)?;
@@ -70,7 +71,7 @@ impl App {
                 Given::Password
             }
             Proof::Code(code) => {
-                self.begin_attempt(&key, Some(user_id), caller, now)?;
+                code_try = Some(self.begin_code(user_id, &key, &code, caller, now)?);
                 Given::Code(code)
             }
             Proof::Passkey { question, answer } => {
@@ -111,8 +112,10 @@ impl App {
             add_session(tx, renewed)?;
             tx.get(SESSIONS, &new_id)?.ok_or(OperationError::NotFound("session"))
         });
-        let session = self.count_wrong_code(proved, user_id, caller)?;
-        self.end_attempt(&key, caller);
+        let session = match &code_try {
+            Some(this) => self.end_code(this, proved, caller)?,
+            None => proved.inspect(|_| self.end_attempt(&key, caller))?,
+        };
         tracing::info!(user = %user_id, address = caller.address.map(display), "proved again");
         Ok(session)
     }

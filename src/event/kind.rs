@@ -57,6 +57,8 @@ kinds! {
     RecoveryCodesMade = 11, "recovery_codes_made", SignIns;
     /// Somebody who was signed in proved again that it is them.
     ProvedAgain = 14, "proved_again", SignIns;
+    /// Many codes of somebody's were wrong in a row: the next ones wait.
+    CodesSlowed = 15, "codes_slowed", SignIns;
 
     /// A client was let in.
     AccessApproved = 20, "access_approved", Apps;

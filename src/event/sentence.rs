@@ -56,10 +56,10 @@ impl Event {
         };
         let server = || self.server.as_deref().unwrap_or("a server");
         let key = || self.key.map_or_else(|| "a signing key".to_owned(), |key| format!("the signing key {key}"));
+        let how = || if note.is_empty() { String::new() } else { format!(" ({note})") };
         let more = || if note.is_empty() { String::new() } else { format!(": {note}") };
         match self.kind {
-            EventKind::SignedIn if note.is_empty() => format!("{by} signed in"),
-            EventKind::SignedIn => format!("{by} signed in ({note})"),
+            EventKind::SignedIn => format!("{by} signed in{}", how()),
             EventKind::SignInFailed => match &self.user {
                 Some(_) if note.is_empty() => format!("A wrong password was given for {whom}"),
                 Some(_) => format!("A sign-in as {whom} failed ({note})"),
@@ -78,8 +78,9 @@ impl Event {
             EventKind::PasswordReset => format!("{by} reset the password of {whom}"),
             EventKind::FactorAdded => format!("{by} added a second factor{}{}", of_whom(), more()),
             EventKind::FactorFailed => format!("A wrong code was given for {whom}, after the right password"),
+            EventKind::CodesSlowed => format!("Many wrong codes were given for {whom} in a row: new browsers wait"),
             EventKind::RecoveryCodesMade => format!("{by} made new recovery codes"),
-            EventKind::ProvedAgain => format!("{by} proved again that it is them{}", more()),
+            EventKind::ProvedAgain => format!("{by} proved again that it is them{}", how()),
             EventKind::FactorRemoved => format!("{by} removed a second factor{}{}", of_whom(), more()),
 
             EventKind::AccessApproved => format!("{by} connected {} to {}{}", client(), server(), more()),

@@ -3,6 +3,7 @@
 use crate::support::{Agent, Answer, Appliance, AuthenticatorApp, Browser, call, recovery_codes};
 use keyward::account::user::{User, Username};
 use keyward::app::events::{EventFilter, EventPlace};
+use keyward::app::notices::UserNotice;
 use keyward::clock::{hours, minutes};
 use keyward::control::{self, Request};
 use keyward::event::EventKind;
@@ -585,4 +586,68 @@ async fn whoever_has_a_factor_is_asked_again_before_a_new_password() {
     assert!(page.body.contains("Your password is changed"));
     assert_eq!(Browser::new().sign_in(&appliance, "ada", new).await.expect(303).location(), SECOND);
     browser.submit(&appliance, &page, path, &fill(new, PASSWORD)).await.expect(303);
+}
+
+#[tokio::test]
+async fn after_many_wrong_codes_in_a_row_few_are_looked_at_and_the_owner_is_told_but_not_locked_out() {
+    let (appliance, own, app, codes) = guarded_by_code().await;
+    let pause = Duration::from_secs(61);
+    let told = || {
+        let notices = appliance.app.notices(appliance.admin.id).unwrap();
+        let is_told =
+            |notice: &UserNotice| matches!(notice, UserNotice::Line(_, event) if event.kind == EventKind::CodesSlowed);
+        notices.iter().filter(|notice| is_told(notice)).count()
+    };
+    let (mut thief, mut page) = (Browser::new(), None);
+    let (mut read, mut slowed) = (0, None);
+    for attempt in 0..240 {
+        if attempt % 4 == 0 {
+            let half = thief.sign_in(&appliance, "ada", PASSWORD).await.expect(303);
+            page = Some(thief.get(&appliance, half.location()).await.expect(200));
+            appliance.advance(pause);
+        }
+        let answer = enter(&appliance, &mut thief, page.as_ref().unwrap(), &format!("{attempt:06}")).await;
+        match answer.status.as_u16() {
+            401 => read += 1,
+            429 => slowed = Some(answer),
+            other => panic!("{other} {}", answer.body),
+        }
+        assert_eq!(told(), usize::from(read >= 20), "after {read}");
+        appliance.advance(pause);
+    }
+    assert!((27..=32).contains(&read), "{read} in five hours");
+    let slowed = slowed.unwrap();
+    assert!(slowed.body.contains("A recovery code does not have to wait."), "{}", slowed.body);
+    assert!(kinds(&appliance).contains(&EventKind::SignInSlowed));
+    let half = thief.sign_in(&appliance, "ada", PASSWORD).await.expect(303);
+    let page = thief.get(&appliance, half.location()).await.expect(200);
+    appliance.advance(pause);
+    enter(&appliance, &mut thief, &page, &app.next_code(&appliance)).await.expect(429);
+
+    // A browser of the owner's, a recovery code in a new one, and any browser after a new password.
+    let mut known = Browser { cookies: own.cookies.clone() };
+    known.cookies.remove(SESSION);
+    let half = known.sign_in(&appliance, "ada", PASSWORD).await.expect(303);
+    let page = known.get(&appliance, half.location()).await.expect(200);
+    enter(&appliance, &mut known, &page, &app.next_code(&appliance)).await.expect(303);
+    let home = known.get(&appliance, "/dashboard").await.expect(200);
+    assert!(
+        home.body.contains("Many wrong codes were given for ada in a row")
+            && home.body.contains("Change your password")
+    );
+    appliance.advance(pause);
+    let (mut new, page) = half_signed_in(&appliance).await;
+    appliance.advance(pause);
+    enter(&appliance, &mut new, &page, &app.next_code(&appliance)).await.expect(429);
+    appliance.advance(pause);
+    enter(&appliance, &mut new, &page, &codes[0]).await.expect(303);
+    let security = known.get(&appliance, SECURITY).await.expect(200);
+    let changed = "a lantern over the harbour wall";
+    let fields = [("current_password", PASSWORD), ("new_password", changed), ("new_password_again", changed)];
+    known.submit(&appliance, &security, "/dashboard/security/password", &fields).await.expect(303);
+    let mut new = Browser::new();
+    let half = new.sign_in(&appliance, "ada", changed).await.expect(303);
+    let page = new.get(&appliance, half.location()).await.expect(200);
+    appliance.advance(pause);
+    enter(&appliance, &mut new, &page, &app.next_code(&appliance)).await.expect(303);
 }

@@ -72,6 +72,7 @@ impl NoticeRow {
                     (EventKind::TokenOnNewNetwork, Some(token)) => {
                         Some(("Look at the token", paths::personal_token(&token.id)))
                     }
+                    (EventKind::CodesSlowed, _) => Some(("Change your password", paths::SECURITY.to_owned())),
                     (EventKind::FactorRemoved, _) => Some(("Add a second factor", paths::SECURITY.to_owned())),
                     _ => Some(("Activity", paths::ACTIVITY.to_owned())),
                 },
