@@ -1,4 +1,5 @@
-//! From which network is a token used? What an address is cut to, so that a home, an office or a data centre is one place.
+//! Which addresses are one place? For telling owners, a home, an office or a data centre; for counting guesses, what one
+//! stranger is sure to have: an IPv4 address, or the last 64 bits of IPv6.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -43,6 +44,14 @@ impl fmt::Display for UseNetwork {
     }
 }
 
+/// What stands for one place on the network: an IPv4 address, or the /64 of an IPv6 address.
+pub fn network_of(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => IpAddr::V6((u128::from(v6) & !u128::from(u64::MAX)).into()),
+        v4 @ IpAddr::V4(_) => v4,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,5 +63,12 @@ mod tests {
         assert_eq!(of("203.0.113.250"), of("::ffff:203.0.113.7"));
         assert_eq!(of("2001:db8:1:2::9"), "2001:db8:1::/48");
         assert_ne!(of("2001:db8:1:2::9"), of("2001:db8:2:2::9"));
+    }
+
+    #[test]
+    fn an_ipv6_network_is_one_place() {
+        assert_eq!(network_of("2001:db8::1".parse().unwrap()), network_of("2001:db8::ffff".parse().unwrap()));
+        assert_ne!(network_of("2001:db8::1".parse().unwrap()), network_of("2001:db8:0:1::1".parse().unwrap()));
+        assert_eq!(network_of("::ffff:10.0.0.1".parse().unwrap()), network_of("10.0.0.1".parse().unwrap()));
     }
 }

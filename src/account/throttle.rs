@@ -7,7 +7,6 @@
 use crate::clock::{Timestamp, hours, minutes};
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::net::IpAddr;
 use std::time::Duration;
 
 /// How fast waits grow and how many entries are kept.
@@ -130,14 +129,6 @@ impl<K: Hash + Eq + Clone> Throttle<K> {
     }
 }
 
-/// What stands for one place on the network: an IPv4 address, or the /64 of an IPv6 address.
-pub fn network_of(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) => IpAddr::V6((u128::from(v6) & !u128::from(u64::MAX)).into()),
-        v4 @ IpAddr::V4(_) => v4,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -227,12 +218,5 @@ mod tests {
             throttle.begin(&key, at(key)).unwrap();
             assert!(throttle.seen.len() <= POLICY.entries);
         }
-    }
-
-    #[test]
-    fn an_ipv6_network_is_one_place() {
-        assert_eq!(network_of("2001:db8::1".parse().unwrap()), network_of("2001:db8::ffff".parse().unwrap()));
-        assert_ne!(network_of("2001:db8::1".parse().unwrap()), network_of("2001:db8:0:1::1".parse().unwrap()));
-        assert_eq!(network_of("::ffff:10.0.0.1".parse().unwrap()), network_of("10.0.0.1".parse().unwrap()));
     }
 }

@@ -3,7 +3,7 @@
 //! A personal token ends. An access token, and a refresh token that was not replaced, end their connection: whoever lost one
 //! has lost what stands beside it. Nobody is told whether there was such a token; its owner is ([`crate::app::notices`]).
 
-use crate::account::throttle::network_of;
+use crate::account::network::network_of;
 use crate::app::App;
 use crate::app::connections::end_grant;
 use crate::app::error::OperationError;

@@ -7,9 +7,9 @@
 //! Who has a second factor is signed in by giving it, and by nothing before: see [`super::second_factor`].
 
 use crate::account::half_session::HalfSessionKey;
+use crate::account::network::network_of;
 use crate::account::password::{NewPassword, PasswordHash};
 use crate::account::session::Session;
-use crate::account::throttle::network_of;
 use crate::account::user::{User, Username};
 use crate::app::error::OperationError;
 use crate::app::password_resets::remove_password_reset_of;

@@ -3,7 +3,7 @@
 //!
 //! Nobody waits for these lines, so the time of an answer tells nothing about what was written.
 
-use crate::account::throttle::network_of;
+use crate::account::network::network_of;
 use crate::clock::{Timestamp, hours};
 use crate::event::{Event, EventKind};
 use crate::id::UserId;
