@@ -520,6 +520,13 @@ async fn requests_are_drawn_day_by_day() {
     let shown = browser.get(&appliance, "/dashboard/api-keys").await.expect(200).body;
     assert!(shown.contains("aria-label=\"5 requests in 30 days; most 4 days ago: 3\""), "{shown}");
     assert!(!shown.contains("style="));
+
+    let grant = Agent::register(&appliance, "Claude Code").await.connect(&appliance, &mut browser).await;
+    for _ in 0..2 {
+        call(&appliance, &grant.access_token).await.expect(200);
+    }
+    let shown = browser.get(&appliance, "/dashboard/connections").await.expect(200).body;
+    assert!(shown.contains("aria-label=\"2 requests in 30 days"), "{shown}");
 }
 
 #[tokio::test]

@@ -115,6 +115,20 @@ async fn whoever_guesses_elsewhere_keeps_the_owners_own_browser_from_nothing() {
 }
 
 #[tokio::test]
+async fn a_hash_with_other_parameters_is_made_anew_when_the_password_is_given() {
+    let appliance = Appliance::new();
+    let hash = || appliance.app.user_entry(appliance.admin.id).unwrap().user.password;
+    assert!(hash().is_outdated(), "one that is kept in memory costs least");
+    Browser::new().sign_in(&appliance, "ada", "a wrong one").await.expect(401);
+    assert!(hash().is_outdated());
+    Browser::signed_in(&appliance).await;
+    let renewed = hash();
+    assert!(!renewed.is_outdated() && renewed.verify(PASSWORD));
+    Browser::signed_in(&appliance).await;
+    assert_eq!(hash(), renewed);
+}
+
+#[tokio::test]
 async fn signing_in_always_makes_a_new_session_and_ends_the_one_before() {
     let appliance = Appliance::new();
     let mut browser = Browser::signed_in(&appliance).await;
