@@ -68,7 +68,7 @@ use pool::Pool;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, Weak};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
@@ -115,9 +115,11 @@ impl Default for StdioOptions {
 #[derive(Debug, Clone)]
 pub struct StdioServers {
     host: Arc<Host>,
-    pools: Arc<RwLock<HashMap<ServerName, Arc<Pool>>>>,
+    pools: Arc<Pools>,
     is_swept: Arc<AtomicBool>,
 }
+
+type Pools = RwLock<HashMap<ServerName, Arc<Pool>>>;
 
 /// What all of them share.
 #[derive(Debug)]
@@ -126,8 +128,18 @@ struct Host {
     options: StdioOptions,
     places: Arc<Semaphore>,
     stopping: watch::Sender<bool>,
+    /// Those of all servers, which hold this.
+    pools: Weak<Pools>,
     /// What is forgotten when a child says that its tools have changed, whether or not anybody listens.
     catalogue: OnceLock<Arc<Catalogue>>,
+}
+
+impl Host {
+    /// The children of every server.
+    fn pools(&self) -> Vec<Arc<Pool>> {
+        let Some(pools) = self.pools.upgrade() else { return Vec::new() };
+        pools.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
 }
 
 /// A child's place among the children of its server and among all.
@@ -152,8 +164,10 @@ impl StdioServers {
     /// No children yet.
     pub fn new(app: Arc<App>, options: StdioOptions) -> Self {
         let places = Arc::new(Semaphore::new(options.max_children));
-        let host = Host { app, options, places, stopping: watch::Sender::new(false), catalogue: OnceLock::new() };
-        Self { host: Arc::new(host), pools: Arc::default(), is_swept: Arc::default() }
+        let (stopping, pools) = (watch::Sender::new(false), Arc::<Pools>::default());
+        let (of_all, catalogue) = (Arc::downgrade(&pools), OnceLock::new());
+        let host = Host { app, options, places, stopping, pools: of_all, catalogue };
+        Self { host: Arc::new(host), pools, is_swept: Arc::default() }
     }
 
     /// Has what `catalogue` remembers of a server forgotten when its child says that its tools have changed. Once only.
@@ -227,7 +241,7 @@ impl StdioServers {
 
 impl StdioServers {
     /// Ends the children of a server that is no longer there.
-    fn forget(pools: &RwLock<HashMap<ServerName, Arc<Pool>>>, pool: &Arc<Pool>) {
+    fn forget(pools: &Pools, pool: &Arc<Pool>) {
         let mut pools = pools.write().unwrap_or_else(PoisonError::into_inner);
         if pools.get(pool.server()).is_some_and(|known| Arc::ptr_eq(known, pool)) {
             pools.remove(pool.server());

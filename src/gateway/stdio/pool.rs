@@ -192,22 +192,32 @@ impl Pool {
             return Ok(place);
         }
         let limit = self.upstream.max_children.min(self.host.options.max_children);
-        let idle = {
-            let slots = self.slots();
-            let candidates = slots.values().filter(|slot| {
-                !Arc::ptr_eq(slot, newcomer) && slot.alive().is_some() && slot.is_idle(self.now(), Duration::ZERO)
-            });
-            candidates.min_by_key(|slot| slot.last_used()).cloned()
-        };
-        let Some(idle) = idle else { return Err(Unavailable::Full(limit)) };
-        tracing::debug!(server = self.server.as_str(), "an unused child makes room for another");
-        self.retire(&idle);
+        // Where this server has places left, it is those of all that are taken.
+        let others = if own.available_permits() > 0 { self.host.pools() } else { Vec::new() };
+        let others = others.iter().filter(|pool| pool.server != self.server);
+        let unused = others.filter_map(|pool| Some((Some(pool), pool.longest_unused(newcomer)?)));
+        let unused = unused.chain(self.longest_unused(newcomer).map(|slot| (None, slot)));
+        // What belongs to a session ends that with it.
+        let first = unused.min_by_key(|(_, slot)| (matches!(slot.key(), SlotKey::Session(..)), slot.last_used()));
+        let Some((of, unused)) = first else { return Err(Unavailable::Full(limit)) };
+        let of = of.map_or(self, |pool| &**pool);
+        tracing::debug!(server = of.server.as_str(), "an unused child makes room for another");
+        of.retire(&unused);
         let waiting = async {
             let own = Arc::clone(own).acquire_owned().await.ok()?;
             let all = Arc::clone(all).acquire_owned().await.ok()?;
             Some(Place::of(own, all))
         };
         tokio::time::timeout(ROOM_PATIENCE, waiting).await.ok().flatten().ok_or(Unavailable::Full(limit))
+    }
+
+    /// The slot whose child nobody has used for the longest time, but for that of `newcomer`.
+    fn longest_unused(&self, newcomer: &Arc<Slot>) -> Option<Arc<Slot>> {
+        let slots = self.slots();
+        let candidates = slots.values().filter(|slot| {
+            !Arc::ptr_eq(slot, newcomer) && slot.alive().is_some() && slot.is_idle(self.now(), Duration::ZERO)
+        });
+        candidates.min_by_key(|slot| slot.last_used()).cloned()
     }
 
     /// Ends what nobody has used for long, and gives up what takes too long.

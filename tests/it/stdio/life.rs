@@ -1,7 +1,7 @@
 //! When children begin and end, and how many there are.
 
 use super::client::{Mcp, appliance, is_alive, section, until};
-use crate::support::Appliance;
+use crate::support::{Appliance, Wire};
 use keyward::clock::minutes;
 use keyward::gateway::stdio::ChildState;
 use serde_json::json;
@@ -109,6 +109,31 @@ async fn there_are_no_more_children_than_there_may_be() {
     };
     assert_ne!(three.session(), idle);
     assert!(appliance.children.view().running <= 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn there_are_no_more_children_of_all_servers_together_than_there_may_be() {
+    let other = section("", "").replace("[servers.scripted]", "[servers.other]");
+    let file = format!("limits.children = 1\n{}\n{other}", section("", ""));
+    let appliance = Appliance::with_file(&file);
+    let client = Mcp::with_session(&appliance, json!({})).await;
+    let before = client.tool("pid", json!({})).await;
+    let wire = Wire::to(appliance.listen(), &appliance.personal_token("Laptop").1);
+    // The one that nobody uses makes room, whichever server it is of.
+    wire.call("/mcp/other", "echo", json!({})).await.expect(200);
+    assert!(!is_alive(&before) && appliance.children.view().running == 1);
+    let never = client.call("never", json!({}));
+    tokio::select! {
+        _ = client.send(&never) => panic!("it does not answer"),
+        () = async {
+            until("it works", async || appliance.children.view().children.iter().any(|child| {
+                matches!(child.state, ChildState::Running { calls: 1, .. })
+            }))
+            .await;
+            let mut refused = wire.call("/mcp/other", "echo", json!({})).await.expect(503);
+            assert!(refused.json().await["error"]["message"].as_str().unwrap().contains("All 1 programs"));
+        } => {}
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
