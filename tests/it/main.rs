@@ -40,6 +40,7 @@ mod rows;
 mod rules;
 mod second_factor;
 mod servers;
+mod server_log;
 mod sessions;
 mod sign_in;
 mod state_matrix;

@@ -124,6 +124,11 @@ impl Upstream {
         self.shared.seen.lock().unwrap().clone()
     }
 
+    /// Forgets what it saw, for whoever counts memory.
+    pub fn forget(&self) {
+        *self.shared.seen.lock().unwrap() = Vec::new();
+    }
+
     /// The last request that it saw.
     #[track_caller]
     pub fn last(&self) -> Seen {
