@@ -5,6 +5,7 @@
 use crate::app::App;
 use crate::app::connections::end_grant;
 use crate::app::error::OperationError;
+use crate::app::exchange;
 use crate::app::register::{make_room_for_client, remove_client};
 use crate::event::{Event, EventKind};
 use crate::id::UserId;
@@ -109,7 +110,7 @@ impl App {
         Ok(pinned)
     }
 
-    /// Removes a client: its grants end, and it has to register again.
+    /// Removes a client: its grants end, whose owners are told, and it has to register again.
     pub fn remove_client(&self, id: &str, by: UserId) -> Result<(), OperationError> {
         let (now, life, key) = (self.now(), self.options.credentials.access_token, id.to_owned());
         let pen = self.pen();
@@ -118,6 +119,10 @@ impl App {
             let mut entries = Vec::new();
             for (_, grant) in tx.keys(GRANTS_BY_CLIENT, Scan::prefix(&TokenDigest::of(&key)))? {
                 if let Some(grant) = tx.get(GRANTS, &grant)? {
+                    if grant.is_connected() {
+                        let event = exchange::told(EventKind::ConnectionRevoked, &grant).by(by);
+                        pen.write_telling(tx, event, grant.user)?;
+                    }
                     entries.extend(end_grant(tx, grant, now, life)?);
                 }
             }

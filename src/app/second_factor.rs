@@ -259,6 +259,7 @@ impl App {
             let event = Event::of(EventKind::FactorRemoved).about(id).note("all there were");
             Ok(pen.write_by_telling(tx, by, event, id)?)
         })?;
+        self.forget_wrong_codes(id);
         tracing::warn!(user = %id, ?by, "second factors reset");
         Ok(())
     }

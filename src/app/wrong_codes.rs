@@ -4,7 +4,8 @@
 //! Six digits are found in the end by whoever may go on trying, and who is asked for a code has given the password or holds a
 //! session. So the owner of the account is told. They are not locked out by it: what nobody guesses does not wait for
 //! this (recovery codes, passkeys), nor does a browser that has signed in to the account before, which is counted apart as for
-//! passwords. A new password clears the slate, since it shuts out who guessed.
+//! passwords. A new password clears the slate, since it shuts out who guessed,
+//! and so does an admin who takes the factors away.
 
 use crate::account::factor::TypedCode;
 use crate::app::error::OperationError;

@@ -51,7 +51,7 @@ kinds! {
     FactorAdded = 8, "factor_added", SignIns;
     /// A second factor was removed.
     FactorRemoved = 9, "factor_removed", SignIns;
-    /// After the right password, a code was wrong.
+    /// A code, or a passkey, was wrong.
     FactorFailed = 10, "factor_failed", SignIns;
     /// Somebody made new recovery codes.
     RecoveryCodesMade = 11, "recovery_codes_made", SignIns;

@@ -77,7 +77,7 @@ impl Event {
             EventKind::PasswordReset if is_own => format!("{by} set a new password by a link"),
             EventKind::PasswordReset => format!("{by} reset the password of {whom}"),
             EventKind::FactorAdded => format!("{by} added a second factor{}{}", of_whom(), more()),
-            EventKind::FactorFailed => format!("A wrong code was given for {whom}, after the right password"),
+            EventKind::FactorFailed => format!("A wrong code or passkey was given for {whom}"),
             EventKind::CodesSlowed => format!("Many wrong codes were given for {whom} in a row: new browsers wait"),
             EventKind::RecoveryCodesMade => format!("{by} made new recovery codes"),
             EventKind::ProvedAgain => format!("{by} proved again that it is them{}", how()),

@@ -84,12 +84,18 @@ async fn an_owner_is_told_what_somebody_else_did_to_what_is_theirs() {
     let mut bens = Browser::new();
     bens.sign_in(&appliance, "ben", PASSWORD).await.expect(303);
     AuthenticatorApp::added(&appliance, &mut bens).await;
-    let agent = Agent::register(&appliance, "Claude Code").await;
-    agent.connect(&appliance, &mut bens).await;
-    let grant = appliance.app.connections(ben.id).unwrap()[0].grant.id;
+    for name in ["Cursor", "Claude Code"] {
+        Agent::register(&appliance, name).await.connect(&appliance, &mut bens).await;
+    }
+    let connections = appliance.app.connections(ben.id).unwrap();
+    let grant_of = |name: &str| connections.iter().find(|own| own.grant.client_name == name).unwrap().grant.clone();
+    let grant = grant_of("Claude Code").id;
     let (laptop, _) = appliance.personal_token_of(ben.id, "Laptop");
     appliance.personal_token_of(ben.id, "Phone");
     let mut ada = Browser::signed_in(&appliance).await;
+    let (remove, client) = ("/dashboard/clients/remove", grant_of("Cursor").client);
+    let question = ada.get(&appliance, &format!("{remove}?client_id={}", client.as_str())).await.expect(200);
+    ada.submit(&appliance, &question, remove, &[]).await.expect(303);
     let user = format!("/dashboard/users/{}", ben.id);
     for (path, query) in [
         ("revoke", format!("?token={laptop}")),
@@ -111,12 +117,13 @@ async fn an_owner_is_told_what_somebody_else_did_to_what_is_theirs() {
             "ada removed a second factor of ben: all there were",
             "ada revoked the connection of “Claude Code” of ben",
             "ada revoked the token “Laptop” of ben",
+            "ada revoked the connection of “Cursor” of ben",
         ]
     );
     assert!(sentences(&appliance).is_empty(), "who did it knows");
     bens.sign_in(&appliance, "ben", PASSWORD).await.expect(303);
     let page = bens.get(&appliance, "/dashboard").await.expect(200);
-    assert!(page.body.contains("5 notices") && page.body.contains("Add a second factor"), "{}", page.body);
+    assert!(page.body.contains("6 notices") && page.body.contains("Add a second factor"), "{}", page.body);
     bens.submit(&appliance, &page, "/dashboard/notices/dismiss", &[("notice", "all")]).await.expect(303);
     assert!(sentences_of(&appliance, ben.id).is_empty());
 }

@@ -270,6 +270,35 @@ const ROWS: &[(&str, &[&str])] = &[
         &["wrong_passwords_are_slowed_also_for_the_right_one_and_never_locked_out"],
     ),
     (
+        "codes of six digits could be guessed for ever by who knew the password, or a guesser locked the owner out",
+        &[
+            "after_many_wrong_codes_in_a_row_few_are_looked_at_and_the_owner_is_told_but_not_locked_out",
+            "the_slow_pace_doubles_to_an_hour_and_remembers_for_a_day",
+        ],
+    ),
+    (
+        "what a passkey had signed for one page, person or session was taken at another, or twice",
+        &[
+            "a_passkey_proves_only_whose_it_is_to_the_question_of_this_session_and_once",
+            "a_question_is_answered_once_in_its_browser_and_in_time",
+        ],
+    ),
+    (
+        "who signed in by passkey only was asked for a password before what hands out power",
+        &["whoever_signs_in_by_passkey_only_proves_by_it_that_it_is_still_them"],
+    ),
+    (
+        "what was entered was lost because the sign-in had grown old",
+        &[
+            "a_form_that_hands_out_power_waits_for_the_password_and_nothing_typed_is_lost",
+            "a_form_is_kept_for_half_an_hour_and_whoever_is_later_is_led_back_to_its_page",
+        ],
+    ),
+    (
+        "an admin revoked a token, and its owner found out by a script that failed",
+        &["an_owner_is_told_what_somebody_else_did_to_what_is_theirs"],
+    ),
+    (
         "attempts were counted apart for each way to write a name, or for each address of one network",
         &[
             "wrong_passwords_are_slowed_also_for_the_right_one_and_never_locked_out",
