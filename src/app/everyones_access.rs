@@ -17,7 +17,7 @@ use crate::store::tables::{
 use crate::store::{AsKey, Key, Reads, Record, Scan, Table};
 
 /// Rows of one page.
-const PER_PAGE: usize = 50;
+const PER_PAGE: usize = 25;
 /// Rows that one page looks at.
 const MOST_LOOKED_AT: usize = 2_000;
 

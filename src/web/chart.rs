@@ -18,7 +18,7 @@ struct Size {
 }
 
 /// Beside a line of a list.
-const SMALL: Size = Size { class: "chart", bar: 3, step: 4, height: 28 };
+const SMALL: Size = Size { class: "chart", bar: 2, step: 4, height: 28 };
 /// As wide as the page.
 const WIDE: Size = Size { class: "chart chart-wide", bar: 18, step: 20, height: 120 };
 
@@ -88,12 +88,12 @@ impl Chart {
     }
 }
 
-/// One path for all bars; a day without anything has none, a day with little has a low one.
+/// One path of strokes for all bars; a day without anything has none, a day with little has a low one.
 fn bars(Size { bar, step, height: highest, .. }: Size, counts: &[u32; DAYS], most: u64) -> String {
     let mut path = String::new();
     for (place, count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
         let height = (u64::from(*count) * highest).div_ceil(most).clamp(1, highest);
-        let _ = write!(path, "M{} {highest}v-{height}h{bar}v{height}z", place * step);
+        let _ = write!(path, "M{} {highest}v-{height}", place * step + bar / 2);
     }
     path
 }
@@ -119,7 +119,7 @@ impl fmt::Display for Chart {
         write!(f, r#"<path class="chart-ground" d="M0 {height}h{width}v1h-{width}z"/>"#)?;
         for (class, path) in [("chart-bars", bars), ("chart-marked", marked)] {
             if !path.is_empty() {
-                write!(f, r#"<path class="{class}" d="{path}"/>"#)?;
+                write!(f, r#"<path class="{class}" stroke-width="{bar}" d="{path}"/>"#)?;
             }
         }
         f.write_str("</svg>")
@@ -159,12 +159,12 @@ mod tests {
         (counts[3], counts[DAYS - 1]) = (1_200, 4);
         let chart = Chart::new(&counts, "request", "requests");
         assert_eq!(chart.words, "1,204 requests in 30 days; most 26 days ago: 1,200");
-        assert_eq!(chart.bars, "M12 28v-28h3v28zM116 28v-1h3v1z");
+        assert_eq!(chart.bars, "M13 28v-28M117 28v-1");
         let mut failed = [0; DAYS];
         failed[3] = 300;
         let chart = Chart::wide(&counts, &failed, ("call", "calls"), "failed");
         assert_eq!(chart.words, "1,204 calls in 30 days; most 26 days ago: 1,200; 300 failed");
-        assert_eq!((chart.marked.as_str(), chart.most()), ("M60 120v-30h18v30z", "1,200".to_owned()));
+        assert_eq!((chart.marked.as_str(), chart.most()), ("M69 120v-30", "1,200".to_owned()));
         let empty = Chart::new(&[0; DAYS], "request", "requests");
         assert_eq!((empty.words.as_str(), empty.bars.as_str()), ("no requests in 30 days", ""));
         assert!(empty.is_empty() && !chart.is_empty());
@@ -174,6 +174,6 @@ mod tests {
     #[test]
     fn the_greatest_counts_fit() {
         let chart = Chart::new(&[u32::MAX; DAYS], "request", "requests");
-        assert!(chart.to_string().contains("v-28h3v28z"));
+        assert!(chart.to_string().contains("M1 28v-28M5 28v-28"));
     }
 }

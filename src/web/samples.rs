@@ -360,9 +360,30 @@ fn a_page_with_everything_it_loads_is_light() {
 }
 
 #[test]
+fn every_view_has_a_sample() {
+    let source = include_str!("samples.rs");
+    let mut folders = vec![std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/web")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if entry.is_dir() {
+                folders.push(entry);
+                continue;
+            }
+            let text = std::fs::read_to_string(&entry).unwrap();
+            for rest in text.split("\n#[template(").skip(1) {
+                let (_, rest) = rest.split_once("struct ").expect("a view is a struct");
+                let name = rest.split([' ', '<']).next().unwrap();
+                assert!(source.contains(&format!(": {name}::")), "{name} has no sample");
+            }
+        }
+    }
+}
+
+#[test]
 fn samples_can_be_looked_at() {
     let Ok(directory) = std::env::var("KEYWARD_SAMPLES") else { return };
     let directory = std::path::Path::new(&directory);
+    std::fs::create_dir_all(directory).unwrap();
     for (name, html) in samples() {
         std::fs::write(directory.join(name).with_extension("html"), html).unwrap();
     }

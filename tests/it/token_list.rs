@@ -33,16 +33,16 @@ fn make(appliance: &Appliance, name: &str, life: std::time::Duration) -> TokenId
 async fn a_list_is_turned_page_by_page_in_both_directions() {
     let appliance = Appliance::with(&[("KEYWARD_TOKENS_PERSONAL_TOKENS_PER_USER", "500")]);
     let mut browser = Browser::signed_in(&appliance).await;
-    for number in 0..120 {
+    for number in 0..50 {
         appliance.personal_token(&format!("token-{number:03}"));
         appliance.advance(minutes(1));
     }
     let first = browser.get(&appliance, TOKENS).await.expect(200);
-    assert_eq!((names(&first).len(), names(&first)[0], link(&first, "prev")), (50, "token-119", None));
+    assert_eq!((names(&first).len(), names(&first)[0], link(&first, "prev")), (20, "token-049", None));
     let second = browser.get(&appliance, &link(&first, "next").unwrap().replace("&#38;", "&")).await.expect(200);
-    assert_eq!((names(&second)[0], names(&second)[49]), ("token-069", "token-020"));
+    assert_eq!((names(&second)[0], names(&second)[19]), ("token-029", "token-010"));
     let third = browser.get(&appliance, link(&second, "next").unwrap()).await.expect(200);
-    assert_eq!((names(&third).len(), link(&third, "next")), (20, None));
+    assert_eq!((names(&third).len(), link(&third, "next")), (10, None));
     let back = browser.get(&appliance, link(&third, "prev").unwrap()).await.expect(200);
     assert_eq!(names(&back), names(&second));
     let front = browser.get(&appliance, link(&back, "prev").unwrap()).await.expect(200);

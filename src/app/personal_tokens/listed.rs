@@ -13,8 +13,8 @@ use crate::store::tables::{PERSONAL_TOKENS, PERSONAL_TOKENS_BY_OWNER};
 use crate::store::{Reads, Scan};
 use std::time::Duration;
 
-/// Tokens of one page.
-const PER_PAGE: usize = 50;
+/// Tokens of one page, which stays light with a chart beside each.
+const PER_PAGE: usize = 20;
 /// Tokens that one page looks at.
 const MOST_LOOKED_AT: usize = 2_000;
 /// A token that ends within this time, and of whose life less than a quarter is left, expires soon.

@@ -64,6 +64,11 @@ pub struct LastUsed {
 }
 
 impl LastUsed {
+    /// As much of the client's name as a list has room for.
+    pub fn short_client(&self) -> &str {
+        self.client.char_indices().nth(32).map_or(&self.client, |(end, _)| &self.client[..end])
+    }
+
     fn new(last_use: LastUse, now: Timestamp) -> Self {
         let address = last_use.address.map_or_else(|| "an unknown address".to_owned(), |address| address.to_string());
         Self { at: When::new(last_use.at, now), address, client: last_use.user_agent }

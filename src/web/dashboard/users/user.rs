@@ -22,6 +22,9 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
+/// Tokens, and apps, that the page shows; all stand on the page of everybody's.
+pub const SHOWN: usize = 8;
+
 /// `GET /dashboard/users/{id}`, and a refused `POST` of it. Sends `form_token`, `role` (`admin` or `member`) and any number
 /// of `group`.
 #[derive(Debug, Template)]
@@ -39,10 +42,12 @@ pub struct UserView {
     pub second_factor: Option<String>,
     /// In how many browsers they are signed in.
     pub sessions: usize,
-    /// Their tokens that work, the one that ends first before the others.
+    /// Their tokens that work, the one that ends first before the others; [`SHOWN`] at most.
     pub tokens: Vec<TokenRow>,
-    /// Their connected apps, the newest first.
+    /// Their connected apps, the newest first; [`SHOWN`] at most.
     pub connections: Vec<ConnectionRow>,
+    /// How many tokens and apps are not shown.
+    pub more: (usize, usize),
     /// Why the last change was not made, as a sentence.
     pub problem: Option<String>,
 }
@@ -101,8 +106,9 @@ impl UserView {
     fn read(app: &App, id: UserId, frame: Frame, is_self: bool) -> Result<Self, OperationError> {
         let (now, servers) = (app.now(), app.live().servers());
         let entry = app.user_entry(id)?;
-        let tokens = app.live_personal_tokens(id)?.into_iter();
-        let connections = app.connections(id)?.into_iter();
+        let (tokens, connections) = (app.live_personal_tokens(id)?, app.connections(id)?);
+        let more = (tokens.len().saturating_sub(SHOWN), connections.len().saturating_sub(SHOWN));
+        let (tokens, connections) = (tokens.into_iter().take(SHOWN), connections.into_iter().take(SHOWN));
         Ok(Self {
             groups: GroupChoice::all(app.group_names()?, &entry.user.groups),
             second_factor: app.factors(&entry.user)?.in_words(),
@@ -110,6 +116,7 @@ impl UserView {
             tokens: tokens.map(|entry| TokenRow::of(entry, &servers, now)).collect(),
             connections: connections.map(|connection| ConnectionRow::of(app, connection)).collect::<Result<_, _>>()?,
             user: UserRow::of(entry, now),
+            more,
             frame,
             is_self,
             problem: None,
@@ -130,6 +137,7 @@ impl UserView {
             sessions: 2,
             tokens: vec![TokenRow::sample("<b>Laptop</b>", 300, personal_tokens::TokenState::Active)],
             connections: vec![ConnectionRow::sample_for_others()],
+            more: (12, 0),
             problem: None,
         }
     }
@@ -148,6 +156,7 @@ impl UserView {
             sessions: 0,
             tokens: Vec::new(),
             connections: Vec::new(),
+            more: (0, 0),
             ..Self::sample()
         }
     }
