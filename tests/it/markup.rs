@@ -3,6 +3,7 @@
 //!
 //! The table says where each field is seen, so that a field that is not shown any more, or not filled in, is noticed.
 
+use crate::passkeys::{self, Authenticator};
 use crate::support::{Agent, Answer, Appliance, Browser, Upstream};
 use axum::http::Method;
 use keyward::account::group::GroupName;
@@ -38,9 +39,11 @@ const SEEN: &[(&str, &[&str])] = &[
             "AUTHORIZE",
             "USER",
             "/dashboard/events",
+            "/dashboard/access",
         ],
     ),
-    ("agent-of-token", &["/dashboard/api-keys", "USER"]),
+    ("agent-of-token", &["/dashboard/api-keys", "USER", "TOKENS-OF-ALL"]),
+    ("passkey-name", &["/dashboard/security", "FACTOR-REMOVE"]),
     (
         "server-title",
         &[
@@ -54,6 +57,7 @@ const SEEN: &[(&str, &[&str])] = &[
         ],
     ),
     ("tool-name", &["SERVER"]),
+    ("tool-title", &["SERVER"]),
     ("called-tool", &["/dashboard/events", "/dashboard/activity"]),
     ("group-description", &["/dashboard/groups", "GROUP"]),
     ("invitation-note", &["/dashboard/invitations"]),
@@ -71,12 +75,15 @@ struct House {
 
 async fn furnished() -> House {
     let mut appliance = Appliance::new();
+    appliance.reconfigure(&[("KEYWARD_PUBLIC_URL", passkeys::ORIGIN)]);
     let eve = appliance.add_member("eve");
     appliance.put_into(&eve, &["writers"]);
     let writers = GroupName::parse("writers").unwrap();
     appliance.app.describe_group(appliance.by_admin(), &writers, &markup("group-description")).unwrap();
     appliance.invite(|new| new.note = markup("invitation-note"));
     let mut admin = Browser::signed_in(&appliance).await;
+    let name = markup("passkey-name");
+    passkeys::add(&appliance, &mut admin, &mut Authenticator::new(), &name).await.expect(200);
 
     let tool = json!({"name": markup("tool-name"), "title": markup("tool-title"), "description": markup("tool-description"),
         "annotations": {"title": markup("tool-annotation"), "readOnlyHint": true}});
@@ -98,6 +105,13 @@ async fn furnished() -> House {
     let (token, secret) = appliance.personal_token(&markup("token-name"));
     let agent = Agent::register(&appliance, &markup("client-name")).await;
     agent.connect(&appliance, &mut admin).await;
+    // What else clients say of themselves is kept, and shown nowhere.
+    let said = ["client_uri", "logo_uri", "tos_uri", "policy_uri", "software_id", "software_version"];
+    let mut metadata = json!({"client_name": markup("other-client"), "redirect_uris": ["https://a.example/'cb'"]});
+    for field in said {
+        metadata[field] = markup(field).into();
+    }
+    appliance.post_json("/register", &metadata, &[]).await.expect(201);
     let (bearer, user_agent) = (format!("Bearer {secret}"), markup("agent-of-token"));
     let headers = [("authorization", bearer.as_str()), ("user-agent", user_agent.as_str())];
     let list = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list"});
@@ -111,7 +125,7 @@ async fn furnished() -> House {
     let mut fields = Browser::form(&login, "/login").fields;
     fields.retain(|(name, _)| name != "username" && name != "password");
     fields.extend(
-        [("username", "ada"), ("password", "four quiet random words")].map(|(n, v)| (n.to_owned(), v.to_owned())),
+        [("username", "eve"), ("password", "four quiet random words")].map(|(n, v)| (n.to_owned(), v.to_owned())),
     );
     let fields: Vec<_> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let (cookies, says) = (phone.cookie_header(), markup("agent-of-session"));
@@ -123,6 +137,7 @@ async fn furnished() -> House {
     let grant = appliance.app.connections(user).unwrap()[0].grant.id;
     let invitation = appliance.app.invitations().unwrap()[0].invitation.id;
     let key = appliance.app.signing_keys().unwrap()[0].id;
+    let factor = appliance.app.factors(&appliance.admin).unwrap().all[0].id;
     let places = BTreeMap::from([
         ("RENAME", format!("/dashboard/api-keys/{token}/rename")),
         ("REVOKE", format!("/dashboard/api-keys/{token}/revoke")),
@@ -130,6 +145,8 @@ async fn furnished() -> House {
         ("USER-REVOKE", format!("/dashboard/users/{user}/revoke?token={token}")),
         ("USER-DISCONNECT", format!("/dashboard/users/{user}/revoke?connection={grant}")),
         ("DISCONNECT", format!("/dashboard/connections/{grant}/revoke")),
+        ("TOKENS-OF-ALL", "/dashboard/access?what=tokens".to_owned()),
+        ("FACTOR-REMOVE", format!("/dashboard/security/factors/{factor}/remove")),
         ("CLIENT-REMOVE", format!("/dashboard/clients/remove?client_id={}", agent.client_id)),
         ("AUTHORIZE", agent.authorize_path(&appliance, &[])),
         ("LOGIN", format!("/login?next={}", encoded(&agent.authorize_path(&appliance, &[])))),
@@ -141,7 +158,7 @@ async fn furnished() -> House {
         ("api-keys", token.to_string()),
         ("connections", grant.to_string()),
         ("users", user.to_string()),
-        ("security", "fac_00000000000000000000000000".to_owned()),
+        ("security", factor.to_string()),
         ("invitations", invitation.to_string()),
         ("signing-keys", key.to_string()),
     ]);
@@ -199,9 +216,9 @@ async fn what_others_write_is_text_on_every_page_that_shows_it() {
         for address in house.addresses() {
             // What a page says of its own query.
             let text = encoded(&markup("query"));
-            let names =
-                ["name", "done", "next", "secret", "server", "person", "client", "kind", "from", "to", "page", "error"];
-            let query = names.map(|name| format!("{name}={text}")).join("&");
+            let names = "name done next secret server person client kind from to page error error_description text state \
+                         what client_id redirect_uri scope resource expires";
+            let query = names.split(' ').map(|name| format!("{name}={text}")).collect::<Vec<_>>().join("&");
             let joined = format!("{address}{}{query}", if address.contains('?') { "&" } else { "?" });
             for address in [address, joined] {
                 let answer = browser.get(appliance, &address).await;
@@ -260,6 +277,41 @@ async fn what_is_sent_back_from_a_form_is_text() {
     let login = Browser::new().get(appliance, house.place("LOGIN")).await.expect(200);
     assert!(login.body.contains("alert(1)&#62;client-name"), "the login page says for whom");
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_program_complains_of_is_text() {
+    let complains = format!("echo {} >&2; exit 3", "'\"></title><img src=x onerror=alert(1)>complaint'");
+    let appliance =
+        Appliance::with_file(&format!("[servers.broken]\ncommand = [\"/bin/sh\", \"-c\", {complains:?}]\n"));
+    let mut admin = Browser::signed_in(&appliance).await;
+    let page = admin.get(&appliance, "/dashboard/servers/broken").await.expect(200);
+    let tested = admin.submit(&appliance, &page, "/dashboard/servers/broken/test", &[]).await.expect(200);
+    assert!(tested.body.contains("alert(1)&#62;complaint"), "{}", tested.body);
+    let page = admin.get(&appliance, "/dashboard/servers/broken").await.expect(200);
+    for (place, answer) in [("the test", &tested), ("the page", &page)] {
+        assert_eq!(live(place, answer), None);
+    }
+}
+
+#[tokio::test]
+async fn what_a_client_sends_wrongly_is_shown_as_text() {
+    let appliance = Appliance::new();
+    let mut admin = Browser::signed_in(&appliance).await;
+    let agent = Agent::register(&appliance, "Cursor").await;
+    let text = markup("parameter");
+    let names =
+        ["client_id", "redirect_uri", "response_type", "scope", "resource", "code_challenge", "prompt", "state"];
+    for name in names {
+        let address = agent.authorize_path(&appliance, &[(name, &text)]);
+        for browser in [&mut admin, &mut Browser::new()] {
+            let answer = browser.get(&appliance, &address).await;
+            assert!(!answer.status.is_server_error(), "{name}: {}", answer.status);
+            assert_eq!(live(name, &answer), None);
+            let back = answer.location();
+            assert!(!back.contains('<') && !back.contains('"'), "{name}: {back}");
+        }
+    }
 }
 
 #[test]

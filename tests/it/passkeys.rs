@@ -11,7 +11,8 @@ use ring::rand::SystemRandom;
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use serde_json::Value;
 
-const ORIGIN: &str = "http://localhost:8080";
+/// Where passkeys are made: a host with a name.
+pub const ORIGIN: &str = "http://localhost:8080";
 const SESSION: &str = "keyward-session";
 const ADD: &str = "/dashboard/security/passkeys/new";
 const ALONE: &str = "/login/passkey";
@@ -20,7 +21,7 @@ const CONFIRM: &str = "/confirm";
 const NEW_TOKEN: &str = "/dashboard/api-keys/new";
 
 /// A security key with one passkey at most.
-struct Authenticator {
+pub struct Authenticator {
     pair: Ed25519KeyPair,
     owner: Vec<u8>,
     counter: u32,
@@ -47,7 +48,8 @@ fn bytes(value: &Value) -> Vec<u8> {
 }
 
 impl Authenticator {
-    fn new() -> Self {
+    /// One with nothing in it.
+    pub fn new() -> Self {
         let pkcs8 = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).unwrap();
         let pair = Ed25519KeyPair::from_pkcs8(pkcs8.as_ref()).unwrap();
         Self { pair, owner: Vec::new(), counter: 0, verifies: true, origin: ORIGIN.to_owned() }
@@ -109,7 +111,8 @@ async fn with_passkey(appliance: &Appliance) -> (Browser, Authenticator) {
     (browser, authenticator)
 }
 
-async fn add(appliance: &Appliance, browser: &mut Browser, key: &mut Authenticator, name: &'static str) -> Answer {
+/// Adds a passkey to the account that is signed in in this browser.
+pub async fn add(appliance: &Appliance, browser: &mut Browser, key: &mut Authenticator, name: &str) -> Answer {
     let page = browser.get(appliance, ADD).await.expect(200);
     let mut fields = key.make(&options(&page, ADD));
     fields.push(("name", name.to_owned()));
