@@ -3,10 +3,10 @@
 import { strict as assert } from "node:assert";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import axe from "axe-core";
 import { freePort, scratchFolder, startServe } from "../interop/support/appliance.js";
 import { recoveryCodesOn } from "./support/authenticator_app.js";
 import { atHome, heading, looks, openChromium, picture, signIn, withPerson } from "./support/chromium.js";
+import { faults } from "./support/judge.js";
 
 const ada = { username: "ada", password: "a lantern over the harbour wall" };
 
@@ -47,11 +47,7 @@ async function authenticator({ context, page }, credentials = []) {
 }
 
 async function isFlawless(page) {
-  await page.evaluate(axe.source);
-  const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
-  assert.deepEqual(violations.map(({ id, nodes }) => `${id} ${nodes[0].html}`), []);
-  const sideways = await page.evaluate(() => document.documentElement.scrollWidth > document.documentElement.clientWidth);
-  assert.ok(!sideways, `${page.url()} scrolls sideways`);
+  assert.deepEqual(await faults(page), [], page.url());
 }
 
 test("a passkey is made, signs in after the password and signs in alone", async () => {

@@ -6,6 +6,9 @@ import { strict as assert } from "node:assert";
 import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { chromium } from "playwright-core";
+import { heading, mouse } from "./hands.js";
+
+export { heading };
 
 const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
 const STEP_WITHIN_MS = 15_000;
@@ -27,9 +30,9 @@ export function openChromium() {
   });
 }
 
-/** The three looks in which every page must be good. */
+/** The looks in which every page must be good. */
 export const looks = {
-  light: { colorScheme: "light", viewport: { width: 1280, height: 860 } },
+  light: { colorScheme: "light", viewport: { width: 1440, height: 900 } },
   dark: { colorScheme: "dark", viewport: { width: 1280, height: 860 } },
   phone: { colorScheme: "light", viewport: { width: 390, height: 844 } },
 };
@@ -39,14 +42,15 @@ export const looks = {
  *
  * That is: console errors and warnings, Content-Security-Policy violations, uncaught exceptions and requests that
  * failed. `person.forgive(pattern)` names one that the test itself provoked. An error of `act` comes back with what
- * the tab showed and what went wrong before.
+ * the tab showed and what went wrong before. What the person does on the page, the `hands` do.
  */
-export async function withPerson(browser, { javaScript = true, look = looks.light } = {}, act) {
+export async function withPerson(browser, { javaScript = true, look = looks.light, hands = mouse } = {}, act) {
   const context = await browser.newContext({ ...look, javaScriptEnabled: javaScript });
   context.setDefaultTimeout(STEP_WITHIN_MS);
   const troubles = watch(context);
   const forgiven = [];
-  const person = { context, page: await context.newPage(), forgive: (pattern) => forgiven.push(pattern) };
+  const page = await context.newPage();
+  const person = { context, page, javaScript, forgive: (pattern) => forgiven.push(pattern), ...acts(page, hands(page)) };
   await context.addInitScript(() => {
     document.addEventListener("securitypolicyviolation", (event) => {
       console.error(`policy violation: ${event.effectiveDirective} ${event.blockedURI}`);
@@ -63,6 +67,32 @@ export async function withPerson(browser, { javaScript = true, look = looks.ligh
   }
   const left = troubles.filter((trouble) => !forgiven.some((pattern) => pattern.test(trouble)));
   assert.deepEqual(left, [], "nothing went wrong on any page");
+}
+
+/** What a person does on a page. Fields are named by their labels, buttons and links by what they say, or given. */
+function acts(page, hands) {
+  const isName = (what) => typeof what === "string" || what instanceof RegExp;
+  const named = (what, find) => (isName(what) ? find({ name: what, exact: typeof what === "string" }).first() : what);
+  const field = (what) => named(what, ({ name, exact }) => page.getByLabel(name, { exact }));
+  const control = (what) =>
+    named(what, (wanted) => page.getByRole("button", wanted).or(page.getByRole("link", wanted)));
+  return {
+    write: (what, text) => hands.write(field(what), text),
+    tick: (what) => hands.tick(field(what)),
+    choose: (what, option) => hands.choose(field(what), option),
+    press: (what) => hands.press(control(what)),
+    at: (name) => hands.at(name),
+    /** Signs in with the form that the page shows. */
+    async signIn({ username, password }) {
+      await hands.write(field("User name"), username);
+      await hands.write(field("Password"), password);
+      await hands.press(control("Sign in"));
+    },
+    async signOut() {
+      await hands.press(control("Sign out"));
+      await hands.at("Sign in");
+    },
+  };
 }
 
 /** The list into which everything goes that must not happen in `context`. */
@@ -93,11 +123,6 @@ export async function signIn(page, { username, password }) {
   await page.getByLabel("User name").fill(username);
   await page.getByLabel("Password").fill(password);
   await page.getByRole("button", { name: "Sign in", exact: true }).click();
-}
-
-/** Waits until the tab's main heading is `name`. */
-export async function heading(page, name) {
-  await page.getByRole("heading", { level: 1, name }).waitFor();
 }
 
 /** Waits until the tab is at the start of the dashboard. */

@@ -108,3 +108,10 @@ export async function statusWith(mcpUrl, token) {
 export async function whoami(client) {
   return JSON.stringify(await client.callTool({ name: "whoami", arguments: {} }));
 }
+
+/** Calls a tool of a server that keeps no sessions, so many times. */
+export async function callTools(mcpUrl, token, name, times) {
+  const client = await withToken(mcpUrl, token);
+  for (let time = 0; time < times; time += 1) await client.callTool({ name, arguments: {} }).catch(() => {});
+  await client.close();
+}

@@ -42,11 +42,11 @@ export async function freePort() {
 /**
  * Runs `keyward fixture` and waits for its ready line.
  *
- * `config` is the text of a configuration file, or nothing.
+ * `config` is the text of a configuration file, or nothing; `port` one of loopback, or 0 for any.
  */
-export async function startFixture({ config } = {}) {
+export async function startFixture({ config, port = 0 } = {}) {
   const folder = await scratchFolder("fixture");
-  const args = ["fixture", "--port", "0"];
+  const args = ["fixture", "--port", String(port)];
   if (config !== undefined) {
     const file = join(folder.path, "keyward.toml");
     await writeFile(file, config, { mode: 0o600 });

@@ -1,0 +1,5 @@
+// See pages/in_look.js.
+
+import { pagesIn } from "./pages/in_look.js";
+
+pagesIn("light");

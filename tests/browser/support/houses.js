@@ -1,0 +1,26 @@
+// Keywards for one journey: one that has somebody in it, and one that nobody has set up.
+
+import { join } from "node:path";
+import { freePort, scratchFolder, startFixture, startServe } from "../../interop/support/appliance.js";
+
+/** In memory, with one admin and a token. */
+export async function withFixture(act, options) {
+  const appliance = await startFixture(options);
+  try {
+    await act(appliance);
+  } finally {
+    await appliance.stop();
+  }
+}
+
+/** On an empty folder. */
+export async function withEmptyFolder(act) {
+  const folder = await scratchFolder("journey");
+  const appliance = await startServe({ dataDir: join(folder.path, "data"), port: await freePort() });
+  try {
+    await act(appliance);
+  } finally {
+    await appliance.stop();
+    await folder.remove();
+  }
+}
