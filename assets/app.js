@@ -92,10 +92,12 @@ const askPasskey = {
 };
 
 for (const form of document.querySelectorAll("form[data-passkey]")) {
-  if (!window.PublicKeyCredential?.prototype) continue;
+  if (!window.PublicKeyCredential?.prototype) {
+    for (const note of document.querySelectorAll("[data-without-passkeys]")) note.dataset.withoutPasskeys = "so";
+    continue;
+  }
   form.hidden = false;
   form.querySelector("[type=submit]").disabled = false;
-  for (const note of document.querySelectorAll("[data-without-passkeys]")) note.hidden = true;
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     const problem = form.querySelector("[data-problem]");
