@@ -24,7 +24,7 @@ use Home::{Anywhere, In};
 const EDGES_WITH_HTTP: Home = In(&["wire", "mcp", "check", "gateway", "web", "config", "serve"]);
 
 /// Every dependency and its home.
-const HOMES: [(&str, Home); 41] = [
+const HOMES: [(&str, Home); 42] = [
     // ground
     ("getrandom", In(&["entropy"])),
     ("hmac", In(&["secret"])),
@@ -53,6 +53,7 @@ const HOMES: [(&str, Home); 41] = [
     ("bytes", In(&["wire", "mcp", "gateway", "web"])),
     ("clap", In(&["cli"])),
     ("http_body_util", In(&["wire", "gateway"])),
+    ("httparse", In(&["gateway"])),
     ("httpdate", In(&["check"])),
     ("hyper", EDGES_WITH_HTTP),
     ("hyper_rustls", In(&["wire", "gateway"])),

@@ -15,7 +15,7 @@ use crate::store::{Reads, Scan, StoreError};
 /// Lines of a page.
 pub const PAGE: usize = 50;
 /// Places that one page looks at.
-const MOST_LEAPS: usize = 2_000;
+const MOST_LEAPS: usize = 1_000;
 
 /// Which lines are meant. Each part narrows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

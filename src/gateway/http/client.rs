@@ -1,19 +1,17 @@
 //! Over which connections? Kept ones where there are any (HTTP/1.1, RFC 9112), TLS with the public certificate authorities.
 //!
 //! A request is sent a second time in one case only: when it had been handed to a kept connection that turned out to be
-//! closed before the connection took up the request, so that no byte of it was written. Whatever may have been written is
-//! not sent again. Kept connections end before common servers end them ([`super::pool`]), so that hardly any request meets a
+//! closed before it took a byte of it. Whatever may have been written is not sent again. Kept connections end before common servers end them ([`super::pool`]), so that hardly any request meets a
 //! server that hangs up.
 
-use super::pool::{Answer, Pool, Sender};
+use super::connection::{Answer, Broken, Connection, written};
+use super::pool::Pool;
 use crate::wire::tls;
 use axum::body::Bytes;
 use axum::http::{Request, Response, Uri};
-use http_body_util::Full;
-use hyper::client::conn::http1;
-use hyper::rt::{Read, Write};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioIo;
 use std::error::Error;
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -22,8 +20,6 @@ use tower::Service as _;
 
 /// How long a connection without a request is kept: less than the 5 seconds of Node.js and uvicorn.
 const KEEP: Duration = Duration::from_secs(4);
-/// Largest head of an answer, and most that is read at once, in bytes.
-const BUFFER: usize = 64 * 1024;
 
 type AnyError = Box<dyn Error + Send + Sync>;
 
@@ -53,7 +49,7 @@ pub(super) enum Unanswered {
     ConnectTimeout(Duration),
     /// The connection broke.
     #[error("the connection broke")]
-    Broken(#[source] hyper::Error),
+    Broken(#[from] Broken),
 }
 
 impl Connector {
@@ -73,27 +69,29 @@ impl Connector {
 }
 
 impl UpstreamClient {
-    /// Sends a request whose target is in origin form and that names its host; gives the head of the answer, with the body
-    /// to come. Dropped before, it closes the connection.
-    pub(super) async fn request(&self, mut request: Request<Full<Bytes>>) -> Result<Response<Answer>, Unanswered> {
+    /// Sends a request that names its host; gives the head of the answer, with the content to come. Dropped before, it closes
+    /// the connection.
+    pub(super) async fn request(&self, request: Request<Bytes>) -> Result<Response<Answer>, Unanswered> {
+        let request = written(request);
         loop {
             let kept = self.pool.take();
             let is_kept = kept.is_some();
-            let mut sender = match kept {
-                Some(sender) => sender,
+            let mut connection = match kept {
+                Some(connection) => connection,
                 None => Box::pin(self.connect()).await?,
             };
-            match sender.try_send_request(request).await {
-                Ok(response) => return Ok(response.map(|body| Answer::new(body, sender, Arc::clone(&self.pool)))),
-                Err(mut error) => match error.take_message() {
-                    Some(unsent) if is_kept => request = unsent,
-                    _ => return Err(Unanswered::Broken(error.into_error())),
-                },
+            match connection.ask(&request).await {
+                Ok((response, rest)) => {
+                    let pool = Arc::clone(&self.pool);
+                    return Ok(response.map(|framing| Answer::new(framing, rest, connection, pool)));
+                }
+                Err(_) if is_kept && !connection.has_sent() => {}
+                Err(broken) => return Err(broken.into()),
             }
         }
     }
 
-    async fn connect(&self) -> Result<Sender, Unanswered> {
+    async fn connect(&self) -> Result<Connection, Unanswered> {
         let mut connector = self.connector.0.clone();
         let connecting = async {
             poll_fn(|context| connector.poll_ready(context)).await?;
@@ -101,20 +99,8 @@ impl UpstreamClient {
         };
         let connected = tokio::time::timeout(self.limit, connecting).await;
         match connected.map_err(|_| Unanswered::ConnectTimeout(self.limit))?.map_err(Unanswered::Connect)? {
-            MaybeHttpsStream::Http(stream) => begin(stream).await,
-            MaybeHttpsStream::Https(stream) => begin(Box::new(stream)).await,
+            MaybeHttpsStream::Http(stream) => Ok(Connection::new(Box::new(stream.into_inner()))),
+            MaybeHttpsStream::Https(stream) => Ok(Connection::new(Box::new(TokioIo::new(stream)))),
         }
     }
-}
-
-/// Begins to speak HTTP/1.1 on a connection, which works until it ends.
-async fn begin(stream: impl Read + Write + Unpin + Send + 'static) -> Result<Sender, Unanswered> {
-    let handshake = http1::Builder::new().max_buf_size(BUFFER).handshake(stream).await;
-    let (sender, connection) = handshake.map_err(Unanswered::Broken)?;
-    tokio::spawn(async move {
-        if let Err(error) = connection.await {
-            tracing::debug!(%error, "the connection to an MCP server ended");
-        }
-    });
-    Ok(sender)
 }

@@ -21,7 +21,6 @@ use axum::body::{Body, Bytes};
 use axum::http::header::HOST;
 use axum::http::{Method, Request, StatusCode};
 use axum::response::Response;
-use http_body_util::Full;
 use std::sync::Arc;
 
 /// The MCP servers that are reached over HTTP.
@@ -128,7 +127,7 @@ impl HttpUpstreams {
         asker: &Asker,
         upstream: &HttpUpstream,
         call: Call,
-    ) -> Result<Result<Request<Full<Bytes>>, NeedsKey>, Failure> {
+    ) -> Result<Result<Request<Bytes>, NeedsKey>, Failure> {
         let Call { method, headers, body, .. } = call;
         let mut headers = headers::to_upstream(headers);
         headers.insert(HOST, link.host.clone());
@@ -151,7 +150,7 @@ impl HttpUpstreams {
             }
             None => {}
         }
-        let mut request = Request::new(Full::new(body));
+        let mut request = Request::new(body);
         *request.method_mut() = method;
         *request.uri_mut() = link.target.clone();
         *request.headers_mut() = headers;

@@ -2,6 +2,8 @@
 //!
 //! | File | Question |
 //! | --- | --- |
+//! | `framing` | Where does an answer begin, and where does it end? |
+//! | `connection` | What is said over one connection? |
 //! | `pool` | Which connections are free? |
 //! | `client` | Over which connections? |
 //! | `link` | What is known about an upstream before a call comes? |
@@ -19,8 +21,10 @@
 //! an upstream is never sent again; when the client leaves, the upstream's connection is closed.
 
 mod client;
+mod connection;
 mod error;
 mod forward;
+mod framing;
 mod headers;
 pub(super) mod identity;
 mod link;

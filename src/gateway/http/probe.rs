@@ -6,9 +6,9 @@
 //! size, and whoever asks bounds the time.
 
 use super::client::Unanswered;
+use super::connection::Answer;
 use super::headers;
 use super::link::{Link, LinkCredential};
-use super::pool::Answer;
 use super::{HttpUpstreams, identity, own_key};
 use crate::access::{GuardedServer, HttpUpstream};
 use crate::gateway::greeting::{self, NoList, Pages};
@@ -19,7 +19,7 @@ use crate::wire::tls::{self, TlsProblem};
 use axum::body::Bytes;
 use axum::http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, HOST};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Limited};
 use serde_json::{Value, json};
 use std::error::Error;
 use std::io;
@@ -216,7 +216,7 @@ impl Probe<'_> {
         rpc: Option<&'static str>,
         body: String,
     ) -> Result<Response<Answer>, TestFailure> {
-        let mut request = Request::new(Full::new(Bytes::from(body)));
+        let mut request = Request::new(Bytes::from(body));
         *request.method_mut() = method;
         *request.uri_mut() = self.link.target.clone();
         let headers = request.headers_mut();

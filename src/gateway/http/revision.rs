@@ -5,8 +5,8 @@
 //! of -32022 those revisions that can pass here as well. If there is none of these, the upstream does not fit.
 //! For that, and only for that, an answer is read before it goes on: one with status 400 and JSON, which is short.
 
+use super::connection::Answer;
 use super::error::Failure;
-use super::pool::Answer;
 use crate::mcp::{LEGACY, MODERN, RpcError};
 use axum::body::Bytes;
 use axum::http::StatusCode;

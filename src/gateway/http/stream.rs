@@ -4,8 +4,8 @@
 //! connection to the client breaks, so that nobody takes the part for the whole. If the client leaves, the stream is
 //! dropped, and with it the connection to the upstream.
 
+use super::connection::{Answer, Broken};
 use super::error::with_causes;
-use super::pool::Answer;
 use crate::access::ServerName;
 use crate::id::RequestId;
 use crate::wire::request_context;
@@ -37,7 +37,7 @@ pub(super) enum Interrupted {
     Idle(Duration),
     /// The upstream hung up, or what it sent is no HTTP.
     #[error("{}", with_causes(.0))]
-    Broken(hyper::Error),
+    Broken(Broken),
 }
 
 impl AnswerStream {
