@@ -4,6 +4,7 @@ pub mod page;
 pub mod assets;
 pub mod when;
 pub mod chart;
+pub mod leaf;
 pub mod qr;
 pub mod passkey;
 pub mod error;

@@ -274,6 +274,11 @@ pub fn users_page(filter: &str, page: usize) -> String {
     format!("{USERS}?{}", query.append_pair("page", &page.to_string()).finish())
 }
 
+/// A page of the list at `path`.
+pub fn leaf(path: &str, page: usize) -> String {
+    format!("{path}?page={page}")
+}
+
 /// [`USER`] of one user.
 pub fn user(id: &UserId) -> String {
     format!("{USERS}/{id}")

@@ -22,6 +22,7 @@ mod found_tokens;
 mod gateway;
 mod invitations;
 mod key_rotation;
+mod leaves;
 mod markup;
 mod mcp;
 mod metadata;

@@ -3,7 +3,8 @@
 use super::ClientRow;
 use crate::app::App;
 use crate::web::dashboard::Frame;
-use crate::web::extract::Admin;
+use crate::web::extract::{Admin, PageQuery};
+use crate::web::leaf::{Leaf, LeafQuery};
 use crate::web::notice::Done;
 use crate::web::operate::operate;
 use crate::web::page::Page;
@@ -21,16 +22,24 @@ pub struct ClientsView {
     pub frame: Frame,
     /// Newest first.
     pub clients: Vec<ClientRow>,
-    /// Whether there are more than the page shows.
+    /// Whether there are more than can be shown.
     pub truncated: bool,
+    /// Which page.
+    pub leaf: Leaf,
 }
 
 /// The list.
-pub async fn get(State(state): State<WebState>, Admin(admin): Admin, notice: Done) -> Result<Response, Response> {
-    let (entries, truncated) = operate(&state, App::clients).await?;
+pub async fn get(
+    State(state): State<WebState>,
+    Admin(admin): Admin,
+    notice: Done,
+    PageQuery(query): PageQuery<LeafQuery>,
+) -> Result<Response, Response> {
+    let (mut entries, truncated) = operate(&state, App::clients).await?;
+    let leaf = Leaf::turn(&mut entries, &query, paths::CLIENTS);
     let now = state.app.now();
     let clients = entries.into_iter().map(|entry| ClientRow::of(entry, now)).collect();
-    let view = ClientsView { frame: Frame::new(&state, &admin, notice), clients, truncated };
+    let view = ClientsView { frame: Frame::new(&state, &admin, notice), clients, truncated, leaf };
     Ok(Page::new(view).into_response())
 }
 
@@ -57,10 +66,15 @@ impl ClientsView {
             },
             ClientRow::sample("cli_1123456789abcdefghjkmnpqrs", "Team portal", crate::web::dashboard::Vouched::ByAdmin),
         ];
-        Self { frame: Frame::sample(), clients, truncated: true }
+        Self {
+            frame: Frame::sample(),
+            clients,
+            truncated: true,
+            leaf: Leaf::of(2, 20, |page| paths::leaf(paths::CLIENTS, page)),
+        }
     }
 
     pub(crate) fn sample_empty() -> Self {
-        Self { frame: Frame::sample(), clients: Vec::new(), truncated: false }
+        Self { frame: Frame::sample(), clients: Vec::new(), truncated: false, leaf: Leaf::of(1, 1, |_| String::new()) }
     }
 }

@@ -11,7 +11,8 @@ use crate::id::GrantId;
 use crate::oauth::client::ClientId;
 use crate::web::chart::Chart;
 use crate::web::dashboard::{Frame, LastUsed, Vouched, server_title};
-use crate::web::extract::{Confirmed, CsrfForm, PathId, RecentForm, SignedIn};
+use crate::web::extract::{Confirmed, CsrfForm, PageQuery, PathId, RecentForm, SignedIn};
+use crate::web::leaf::{Leaf, LeafQuery};
 use crate::web::notice::{Done, Notice};
 use crate::web::operate::operate;
 use crate::web::page::Page;
@@ -23,6 +24,7 @@ use crate::wire::paths;
 use askama::Template;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use std::collections::HashMap;
 
 /// `GET /dashboard/connections`.
 #[derive(Debug, Template)]
@@ -34,6 +36,8 @@ pub struct ConnectionsView {
     pub clients: Vec<ClientGroup>,
     /// How many connections there are.
     pub count: usize,
+    /// Which page.
+    pub leaf: Leaf,
 }
 
 /// The connections of one client.
@@ -41,7 +45,9 @@ pub struct ConnectionsView {
 pub struct ClientGroup {
     /// What it calls itself.
     pub name: String,
-    /// Newest first.
+    /// How many connections it has.
+    pub count: usize,
+    /// Newest first; those of this page.
     pub connections: Vec<ConnectionRow>,
 }
 
@@ -93,24 +99,45 @@ pub struct ConnectionsRevokeAllView {
 }
 
 /// The list.
-pub async fn get(State(state): State<WebState>, signed_in: SignedIn, notice: Done) -> Result<Response, Response> {
+pub async fn get(
+    State(state): State<WebState>,
+    signed_in: SignedIn,
+    notice: Done,
+    PageQuery(query): PageQuery<LeafQuery>,
+) -> Result<Response, Response> {
     let user = signed_in.user.id;
-    let clients = operate(&state, move |app| {
+    let list = operate(&state, move |app| {
+        let (mut connections, counts) = by_client(app.connections(user)?);
+        let count = connections.len();
+        let leaf = Leaf::turn(&mut connections, &query, paths::CONNECTIONS);
         let mut clients: Vec<(ClientId, ClientGroup)> = Vec::new();
-        for connection in app.connections(user)? {
+        for connection in connections {
             let id = connection.grant.client.clone();
             let row = ConnectionRow::of(app, connection)?;
-            match clients.iter_mut().find(|(known, _)| *known == id) {
-                Some((_, group)) => group.connections.push(row),
-                None => clients.push((id, ClientGroup { name: row.client_name.clone(), connections: vec![row] })),
+            if let Some((_, group)) = clients.last_mut().filter(|(last, _)| *last == id) {
+                group.connections.push(row);
+            } else {
+                let (name, count) = (row.client_name.clone(), counts[&id].1);
+                clients.push((id, ClientGroup { name, count, connections: vec![row] }));
             }
         }
-        Ok::<Vec<ClientGroup>, OperationError>(clients.into_iter().map(|(_, group)| group).collect())
+        let clients = clients.into_iter().map(|(_, group)| group).collect();
+        Ok::<(Vec<ClientGroup>, usize, Leaf), OperationError>((clients, count, leaf))
     });
-    let clients = clients.await?;
-    let count = clients.iter().map(|group| group.connections.len()).sum();
-    let view = ConnectionsView { clients, count, frame: Frame::new(&state, &signed_in, notice) };
+    let (clients, count, leaf) = list.await?;
+    let view = ConnectionsView { clients, count, leaf, frame: Frame::new(&state, &signed_in, notice) };
     Ok(Page::new(view).into_response())
+}
+
+/// Those of one client together, the client first that was let in last; of each client its place and how many it has.
+fn by_client(mut connections: Vec<Connection>) -> (Vec<Connection>, HashMap<ClientId, (usize, usize)>) {
+    let mut clients = HashMap::new();
+    for connection in &connections {
+        let place = clients.len();
+        clients.entry(connection.grant.client.clone()).or_insert((place, 0)).1 += 1;
+    }
+    connections.sort_by_key(|connection| clients[&connection.grant.client].0);
+    (connections, clients)
 }
 
 /// Asks before one is revoked.
@@ -223,17 +250,25 @@ impl ConnectionsView {
             ConnectionRow::sample("Team portal", Vouched::ByAdmin, "portal.example.org"),
         ];
         let [claude, cursor, again, portal]: [ConnectionRow; 4] = connections.try_into().expect("four");
-        let group = |name: &str, connections| ClientGroup { name: name.to_owned(), connections };
+        let group = |name: &str, connections: Vec<ConnectionRow>| {
+            let count = connections.len();
+            ClientGroup { name: name.to_owned(), count, connections }
+        };
         let clients = vec![
             group("Claude Code", vec![claude, again]),
             group("<i>Cursor</i>", vec![cursor]),
             group("Team portal", vec![portal]),
         ];
-        Self { frame: Frame::sample(), clients, count: 4 }
+        Self {
+            frame: Frame::sample(),
+            clients,
+            count: 40,
+            leaf: Leaf::of(1, 2, |page| paths::leaf(paths::CONNECTIONS, page)),
+        }
     }
 
     pub(crate) fn sample_empty() -> Self {
-        Self { frame: Frame::sample(), clients: Vec::new(), count: 0 }
+        Self { frame: Frame::sample(), clients: Vec::new(), count: 0, leaf: Leaf::of(1, 1, |_| String::new()) }
     }
 }
 

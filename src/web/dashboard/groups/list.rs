@@ -6,7 +6,8 @@ use crate::app::App;
 use crate::app::error::OperationError;
 use crate::app::users::By;
 use crate::web::dashboard::Frame;
-use crate::web::extract::{Admin, CsrfForm, SignedIn};
+use crate::web::extract::{Admin, CsrfForm, PageQuery, SignedIn};
+use crate::web::leaf::{Leaf, LeafQuery};
 use crate::web::notice::{Done, Notice};
 use crate::web::operate::{attempt, operate};
 use crate::web::page::Page;
@@ -27,6 +28,8 @@ pub struct GroupsView {
     pub frame: Frame,
     /// By name.
     pub groups: Vec<GroupRow>,
+    /// Which page.
+    pub leaf: Leaf,
     /// Names of groups that rules of servers name and that do not exist.
     pub missing: Vec<String>,
     /// What is written in the name field.
@@ -53,8 +56,13 @@ pub struct GroupRow {
 }
 
 /// The list.
-pub async fn get(State(state): State<WebState>, Admin(admin): Admin, notice: Done) -> Result<Response, Response> {
-    Ok(Page::new(GroupsView::new(&state, &admin, notice).await?).into_response())
+pub async fn get(
+    State(state): State<WebState>,
+    Admin(admin): Admin,
+    notice: Done,
+    PageQuery(query): PageQuery<LeafQuery>,
+) -> Result<Response, Response> {
+    Ok(Page::new(GroupsView::new(&state, &admin, notice, &query).await?).into_response())
 }
 
 /// What the form sends.
@@ -84,21 +92,23 @@ pub async fn post(
         }
         (name, description) => (name.err().map(|why| why.to_string()), description.err().map(|why| why.to_string())),
     };
-    let view = GroupsView::new(&state, &admin, Done(None)).await?;
+    let view = GroupsView::new(&state, &admin, Done(None), &LeafQuery::default()).await?;
     let (name, description) = (form.name, form.description);
     let view = GroupsView { name, name_problem, description, description_problem, ..view };
     Ok(Page::new(view).status(StatusCode::UNPROCESSABLE_ENTITY).into_response())
 }
 
 impl GroupsView {
-    async fn new(state: &WebState, admin: &SignedIn, notice: Done) -> Result<Self, Response> {
+    async fn new(state: &WebState, admin: &SignedIn, notice: Done, query: &LeafQuery) -> Result<Self, Response> {
         let frame = Frame::new(state, admin, notice);
-        let (groups, missing) = operate(state, |app| Ok((GroupRow::all(app)?, app.unknown_groups_in_rules()?))).await?;
+        let (mut groups, missing) =
+            operate(state, |app| Ok((GroupRow::all(app)?, app.unknown_groups_in_rules()?))).await?;
+        let leaf = Leaf::turn(&mut groups, query, paths::GROUPS);
         let mut missing: Vec<_> = missing.into_iter().map(|(_, name)| name.to_string()).collect();
         missing.sort_unstable();
         missing.dedup();
         let (name, description) = (missing.first().cloned().unwrap_or_default(), String::new());
-        Ok(Self { frame, groups, missing, name, name_problem: None, description, description_problem: None })
+        Ok(Self { frame, groups, leaf, missing, name, name_problem: None, description, description_problem: None })
     }
 }
 
@@ -131,6 +141,7 @@ impl GroupsView {
         Self {
             frame: Frame::sample(),
             groups,
+            leaf: Leaf::of(2, 3, |page| paths::leaf(paths::GROUPS, page)),
             missing: vec!["readers".to_owned()],
             name: "a b".to_owned(),
             name_problem: Some("A group’s name has 1 to 64 letters, digits or . _ -.".to_owned()),

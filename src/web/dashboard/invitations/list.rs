@@ -3,7 +3,8 @@
 use super::{InvitationRow, State as Standing};
 use crate::app::App;
 use crate::web::dashboard::Frame;
-use crate::web::extract::Admin;
+use crate::web::extract::{Admin, PageQuery};
+use crate::web::leaf::{Leaf, LeafQuery};
 use crate::web::notice::Done;
 use crate::web::operate::operate;
 use crate::web::page::Page;
@@ -21,14 +22,22 @@ pub struct InvitationsView {
     pub frame: Frame,
     /// Newest first.
     pub invitations: Vec<InvitationRow>,
+    /// Which page.
+    pub leaf: Leaf,
 }
 
 /// The list.
-pub async fn get(State(state): State<WebState>, Admin(admin): Admin, notice: Done) -> Result<Response, Response> {
-    let entries = operate(&state, App::invitations).await?;
+pub async fn get(
+    State(state): State<WebState>,
+    Admin(admin): Admin,
+    notice: Done,
+    PageQuery(query): PageQuery<LeafQuery>,
+) -> Result<Response, Response> {
+    let mut entries = operate(&state, App::invitations).await?;
+    let leaf = Leaf::turn(&mut entries, &query, paths::INVITATIONS);
     let now = state.app.now();
     let invitations = entries.into_iter().map(|entry| InvitationRow::of(entry, now)).collect();
-    Ok(Page::new(InvitationsView { frame: Frame::new(&state, &admin, notice), invitations }).into_response())
+    Ok(Page::new(InvitationsView { frame: Frame::new(&state, &admin, notice), invitations, leaf }).into_response())
 }
 
 #[cfg(test)]
@@ -46,10 +55,11 @@ impl InvitationsView {
             InvitationRow::sample("carl", Standing::Used(When::sample(-86_400), None)),
             InvitationRow::sample("somebody", Standing::MakerGone),
         ];
-        Self { frame: Frame::sample(), invitations }
+        let leaf = Leaf::of(1, 2, |page| paths::leaf(paths::INVITATIONS, page));
+        Self { frame: Frame::sample(), invitations, leaf }
     }
 
     pub(crate) fn sample_empty() -> Self {
-        Self { frame: Frame::sample(), invitations: Vec::new() }
+        Self { frame: Frame::sample(), invitations: Vec::new(), leaf: Leaf::of(1, 1, |_| String::new()) }
     }
 }

@@ -4,6 +4,7 @@ use super::UserRow;
 use crate::account::user::MAX_USERNAME;
 use crate::web::dashboard::Frame;
 use crate::web::extract::{Admin, PageQuery};
+use crate::web::leaf::Leaf;
 use crate::web::notice::Done;
 use crate::web::operate::operate;
 use crate::web::page::Page;
@@ -26,10 +27,8 @@ pub struct UsersView {
     pub filter: String,
     /// How many there are with such names.
     pub matching: usize,
-    /// The number of this page, from 1 on.
-    pub page: usize,
-    /// How many pages there are.
-    pub pages: usize,
+    /// Which page.
+    pub leaf: Leaf,
 }
 
 /// What the address asks for.
@@ -54,20 +53,12 @@ pub async fn get(
     let now = state.app.now();
     let view = UsersView {
         frame: Frame::new(&state, &admin, notice),
+        leaf: Leaf::of(list.page, list.pages, |page| paths::users_page(&filter, page)),
         users: list.entries.into_iter().map(|entry| UserRow::of(entry, now)).collect(),
         filter,
         matching: list.matching,
-        page: list.page,
-        pages: list.pages,
     };
     Ok(Page::new(view).into_response())
-}
-
-impl UsersView {
-    /// The address of another page of the same list.
-    fn link(&self, page: usize) -> String {
-        paths::users_page(&self.filter, page)
-    }
 }
 
 #[cfg(test)]
@@ -81,11 +72,17 @@ impl UsersView {
                 ..UserRow::sample("grace.brewster.murray.hopper+the-longest-name-of-all@example.org")
             },
         ];
-        Self { frame: Frame::sample(), users, filter: String::new(), matching: 120, page: 2, pages: 3 }
+        Self {
+            frame: Frame::sample(),
+            users,
+            filter: String::new(),
+            matching: 120,
+            leaf: Leaf::of(2, 3, |page| paths::users_page("", page)),
+        }
     }
 
     pub(crate) fn sample_none() -> Self {
         let filter = "\"><script>alert(1)</script>".to_owned();
-        Self { users: Vec::new(), filter, matching: 0, page: 1, pages: 1, ..Self::sample() }
+        Self { users: Vec::new(), filter, matching: 0, leaf: Leaf::of(1, 1, |_| String::new()), ..Self::sample() }
     }
 }
