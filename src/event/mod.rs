@@ -20,7 +20,7 @@ mod reason;
 mod sentence;
 
 pub use days::{DAYS, DayCounts, ServerDays, day_of};
-pub use facet::Facet;
+pub use facet::{Facet, FacetMarks};
 pub use kind::{EventClass, EventKind};
 pub use line::{Actor, CallFacts, CallOutcome, Event, MAX_TEXT, Named};
 pub use reason::{Refusal, RefusedBecause};

@@ -8,6 +8,7 @@ use crate::account::personal_token::{PersonalToken, Reach, TokenName};
 use crate::account::session::Session;
 use crate::account::user::{Role, User, Username};
 use crate::clock::Timestamp;
+use crate::event::FacetMarks;
 use crate::id::{GrantId, KeyId, SessionId, TokenId, UserId};
 use crate::oauth::client::ClientId;
 use crate::oauth::grant::Grant;
@@ -178,5 +179,17 @@ impl Record for RevocationEntry {
             RevocationV1::User { user, issued_before } => Revocation::User { user, issued_before },
         };
         Ok(Self { revocation, revoked_at, expires_at })
+    }
+}
+
+/// Rows of the log's index said no more than their keys.
+impl Record for FacetMarks {
+    const VERSION: u8 = 2;
+
+    fn from_older(version: u8, body: &[u8]) -> Result<Self, UnreadableRecord> {
+        if version != 1 {
+            return unknown(version);
+        }
+        decode_body::<()>(body).map(|()| Self::UNKNOWN)
     }
 }

@@ -19,7 +19,7 @@ use crate::account::token_watch::TokenWatch;
 use crate::account::usage::LastUse;
 use crate::account::user::User;
 use crate::clock::Timestamp;
-use crate::event::{DayCounts, Event, Facet, ServerDays};
+use crate::event::{DayCounts, Event, Facet, FacetMarks, ServerDays};
 use crate::id::{
     EventId, FactorId, GrantId, HalfSessionId, InstanceId, InvitationId, KeyId, SessionId, TokenId, UserId,
 };
@@ -130,8 +130,8 @@ pub const LAST_REVOCATION: Table<(), u64> = Table::new("last_revocation");
 
 /// The audit log, by time.
 pub const EVENTS: Table<EventId, Event> = Table::new("events");
-/// Under what each line of it is found.
-pub const EVENTS_BY: Table<(Facet, EventId), ()> = Table::new("events_by");
+/// Under what each line of it is found, and under what else.
+pub const EVENTS_BY: Table<(Facet, EventId), FacetMarks> = Table::new("events_by");
 /// Requests with each personal token, day by day.
 pub const TOKEN_DAYS: Table<TokenId, DayCounts> = Table::new("token_days");
 /// Requests under each grant, day by day.

@@ -3,7 +3,8 @@
 //! | File | Question |
 //! | --- | --- |
 //! | `pen` | How does an operation write a line in its own transaction? |
-//! | `page` | Which lines does a filter show, in which order, and at what cost? |
+//! | `page` | Which lines does a filter show, in which order? |
+//! | `search` | Which lines have all of several facets, and what does it cost to find them? |
 //! | `call_log` | How are calls told without a disk write a call? |
 //! | `refusals` | Which requests were refused of late? |
 //! | `repeats` | What do strangers make us write, and how is that bounded? |
@@ -17,6 +18,7 @@ mod page;
 mod pen;
 mod refusals;
 mod repeats;
+mod search;
 mod sweep;
 
 pub use call_log::{CallLog, Called, ServerCounts};

@@ -1,21 +1,18 @@
-//! Which lines does a filter show, in which order, and at what cost?
+//! Which lines does a filter show, in which order?
 //!
-//! Each line is indexed under each of its facets, in the order of time. A filter of several facets walks their indexes side
-//! by side and leaps from each to where the others are, so the cost goes by the rarest of them and not by the size of the
-//! log. A page looks at a bounded number of places ([`MOST_LEAPS`]); where that does not fill it, it says where to go on.
+//! A page is cut short where a search had to look through much ([`super::search`]); then it says where to go on.
 
 use crate::app::App;
 use crate::app::error::OperationError;
+use crate::app::events::search::{Found, Stretch, after, first_at, search};
 use crate::clock::Timestamp;
 use crate::event::{Event, EventClass, Facet};
 use crate::id::{EventId, UserId};
-use crate::store::tables::{CLIENTS, EVENTS, EVENTS_BY, USER_NAMES};
-use crate::store::{Reads, Scan, StoreError};
+use crate::store::tables::{CLIENTS, USER_NAMES};
+use crate::store::{Reads, Scan};
 
 /// Lines of a page.
 pub const PAGE: usize = 50;
-/// Places that one page looks at.
-const MOST_LEAPS: usize = 1_000;
 
 /// Which lines are meant. Each part narrows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -59,14 +56,6 @@ pub struct EventPage {
     pub is_cut_short: bool,
 }
 
-/// What a walk has found.
-struct Walk {
-    /// In the direction of the walk.
-    found: Vec<EventId>,
-    /// Where it stopped before its end; nothing before that was left out.
-    stopped_at: Option<EventId>,
-}
-
 impl EventFilter {
     fn facets(&self) -> Vec<Facet> {
         let mut facets = Vec::new();
@@ -95,32 +84,24 @@ impl App {
                 false
             }
         };
+        let stretch = Stretch { from, until, backwards };
         self.store.read(|tx| {
-            let walk = if backwards {
-                walk(&facets, &mut Backwards { tx, from, until }, limit)?
-            } else {
-                walk(&facets, &mut Forwards { tx, from, until }, limit)?
-            };
-            let Walk { mut found, stopped_at } = walk;
+            // One more than is shown tells whether there are more.
+            let Found { lines: mut events, stopped_at } = search(tx, &facets, stretch, limit + 1)?;
             let is_cut_short = stopped_at.is_some();
-            let more = found.len() > limit;
-            found.truncate(limit);
-            let go_on = stopped_at.or_else(|| found.last().copied().filter(|_| more));
+            let more = events.len() > limit;
+            events.truncate(limit);
+            let go_on = stopped_at.or_else(|| Some(events.last()?.0).filter(|_| more));
             if !backwards {
-                found.reverse();
+                events.reverse();
             }
+            let first = events.first().map(|(id, _)| *id);
+            let last = events.last().map(|(id, _)| *id);
             let (older, newer) = match place {
                 EventPlace::Newest => (go_on, None),
-                EventPlace::OlderThan(id) => (go_on, Some(found.first().copied().unwrap_or(id))),
-                EventPlace::NewerThan(id) => (Some(found.last().copied().unwrap_or_else(|| after(id))), go_on),
+                EventPlace::OlderThan(id) => (go_on, Some(first.unwrap_or(id))),
+                EventPlace::NewerThan(id) => (Some(last.unwrap_or_else(|| after(id))), go_on),
             };
-            let mut events = Vec::with_capacity(found.len());
-            for id in found {
-                // A sweep may have taken it since; nothing refers to what is gone.
-                if let Some(event) = tx.get(EVENTS, &id)? {
-                    events.push((id, event));
-                }
-            }
             Ok(EventPage { events, older, newer, is_cut_short })
         })
     }
@@ -147,147 +128,5 @@ impl App {
             let clients = tx.scan(CLIENTS, Scan::all().backwards().limit(limit))?;
             Ok(clients.into_iter().map(|(id, client)| (id, client.display_name().to_owned())).collect())
         })
-    }
-}
-
-/// The least id of a moment.
-pub(super) fn first_at(at: Timestamp) -> EventId {
-    let mut id = [0; 16];
-    id[..6].copy_from_slice(&at.unix_millis().to_be_bytes()[2..]);
-    EventId::from_bytes(id)
-}
-
-/// The id that follows.
-fn after(id: EventId) -> EventId {
-    EventId::from_bytes(u128::from_be_bytes(*id.as_bytes()).saturating_add(1).to_be_bytes())
-}
-
-/// A direction in which the indexes are read.
-trait Direction {
-    /// The next line at or beyond where the walk is.
-    fn seek(&self, facet: Facet) -> Result<Option<EventId>, StoreError>;
-    /// The next lines of an index, or of the log itself.
-    fn run(&self, facet: Option<&Facet>, limit: usize) -> Result<Vec<EventId>, StoreError>;
-    /// Goes on at `id`.
-    fn go_to(&mut self, id: EventId);
-    /// Goes on beyond `id`.
-    fn pass(&mut self, id: EventId);
-    /// A cursor from which the walk goes on where it is.
-    fn cursor(&self) -> EventId;
-}
-
-struct Backwards<'a, T> {
-    tx: &'a T,
-    from: EventId,
-    until: EventId,
-}
-
-struct Forwards<'a, T> {
-    tx: &'a T,
-    from: EventId,
-    until: EventId,
-}
-
-fn run(
-    tx: &impl Reads,
-    facet: Option<&Facet>,
-    (from, until): (EventId, EventId),
-    backwards: bool,
-    limit: usize,
-) -> Result<Vec<EventId>, StoreError> {
-    if let Some(facet) = facet {
-        let scan = Scan::prefix(facet).from(&(*facet, from)).until(&(*facet, until)).limit(limit);
-        let keys = tx.keys(EVENTS_BY, if backwards { scan.backwards() } else { scan })?;
-        return Ok(keys.into_iter().map(|(_, id)| id).collect());
-    }
-    let scan = Scan::all().from(&from).until(&until).limit(limit);
-    tx.keys(EVENTS, if backwards { scan.backwards() } else { scan })
-}
-
-impl<T: Reads> Direction for Backwards<'_, T> {
-    fn seek(&self, facet: Facet) -> Result<Option<EventId>, StoreError> {
-        Ok(self.run(Some(&facet), 1)?.pop())
-    }
-
-    fn run(&self, facet: Option<&Facet>, limit: usize) -> Result<Vec<EventId>, StoreError> {
-        run(self.tx, facet, (self.from, self.until), true, limit)
-    }
-
-    fn go_to(&mut self, id: EventId) {
-        self.until = after(id);
-    }
-
-    fn pass(&mut self, id: EventId) {
-        self.until = id;
-    }
-
-    fn cursor(&self) -> EventId {
-        self.until
-    }
-}
-
-impl<T: Reads> Direction for Forwards<'_, T> {
-    fn seek(&self, facet: Facet) -> Result<Option<EventId>, StoreError> {
-        Ok(self.run(Some(&facet), 1)?.pop())
-    }
-
-    fn run(&self, facet: Option<&Facet>, limit: usize) -> Result<Vec<EventId>, StoreError> {
-        run(self.tx, facet, (self.from, self.until), false, limit)
-    }
-
-    fn go_to(&mut self, id: EventId) {
-        self.from = id;
-    }
-
-    fn pass(&mut self, id: EventId) {
-        self.from = after(id);
-    }
-
-    fn cursor(&self) -> EventId {
-        EventId::from_bytes(u128::from_be_bytes(*self.from.as_bytes()).saturating_sub(1).to_be_bytes())
-    }
-}
-
-/// The first lines that are in every index; one more than `limit`, so that it is known whether there are more.
-fn walk(facets: &[Facet], direction: &mut dyn Direction, limit: usize) -> Result<Walk, StoreError> {
-    let wanted = limit + 1;
-    if facets.len() < 2 {
-        return Ok(Walk { found: direction.run(facets.first(), wanted)?, stopped_at: None });
-    }
-    let (mut found, mut leaps) = (Vec::new(), 0);
-    // How many indexes in a row have the line where the walk is.
-    let mut agreed = 0;
-    let mut turn = facets.iter().cycle();
-    let mut at: Option<EventId> = None;
-    while found.len() < wanted {
-        leaps += 1;
-        if leaps > MOST_LEAPS {
-            return Ok(Walk { found, stopped_at: Some(direction.cursor()) });
-        }
-        let Some(facet) = turn.next() else { break };
-        let Some(next) = direction.seek(*facet)? else { break };
-        agreed = if at == Some(next) { agreed + 1 } else { 1 };
-        at = Some(next);
-        if agreed == facets.len() {
-            found.push(next);
-            direction.pass(next);
-            (agreed, at) = (0, None);
-        } else {
-            direction.go_to(next);
-        }
-    }
-    Ok(Walk { found, stopped_at: None })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_least_id_of_a_moment_is_not_after_any_of_it() {
-        let at = Timestamp::from_unix_millis(1_790_000_000_123);
-        assert_eq!(first_at(at).made_at(), at);
-        assert!(first_at(at) < first_at(Timestamp::from_unix_millis(1_790_000_000_124)));
-        assert!(after(first_at(at)) > first_at(at));
     }
 }

@@ -9,7 +9,7 @@ use crate::app::origin::{self, Origin};
 use crate::app::users::By;
 use crate::clock::Timestamp;
 use crate::entropy::{Entropy, random_bytes};
-use crate::event::{Actor, Event, Named};
+use crate::event::{Actor, Event, FacetMarks, Named};
 use crate::id::{EventId, UserId};
 use crate::store::tables::{EVENTS, EVENTS_BY, USERS};
 use crate::store::{Reads, StoreError, WriteTx};
@@ -129,8 +129,10 @@ impl Pen {
             name(tx, user)?;
         }
         let id = self.ids.next(at);
-        for facet in event.facets() {
-            tx.put(EVENTS_BY, &(facet, id), &())?;
+        let facets = event.facets();
+        let marks = FacetMarks::of(&facets);
+        for facet in facets {
+            tx.put(EVENTS_BY, &(facet, id), &marks)?;
         }
         tx.put(EVENTS, &id, &event)?;
         Ok(id)

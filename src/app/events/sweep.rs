@@ -4,7 +4,7 @@
 
 use crate::app::App;
 use crate::app::error::OperationError;
-use crate::app::events::page::first_at;
+use crate::app::events::search::first_at;
 use crate::event::{EventClass, Facet};
 use crate::id::EventId;
 use crate::store::tables::{EVENTS, EVENTS_BY};

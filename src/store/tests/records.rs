@@ -20,7 +20,8 @@ use crate::account::usage::LastUse;
 use crate::account::user::{Role, User, Username};
 use crate::clock::{Timestamp, days, minutes};
 use crate::event::{
-    Actor, CallFacts, CallOutcome, DayCounts, Event, EventKind, Named, RefusedBecause, ServerDays, day_of,
+    Actor, CallFacts, CallOutcome, DayCounts, Event, EventKind, Facet, FacetMarks, Named, RefusedBecause, ServerDays,
+    day_of,
 };
 use crate::id::{EventId, FactorId, GrantId, InvitationId, KeyId, RegisteredClientId, SessionId, TokenId, UserId};
 use crate::keys::{KeyState, SigningKey};
@@ -126,6 +127,8 @@ fn the_bytes_of_later_versions_are_frozen_and_those_before_open() {
     let (proved_at, seen_from) = (session.signed_in_at, session.address.clone());
     assert_eq!(opened::<Session>("Session"), [Session { proved_at, seen_from, renewed_from: None, ..session.clone() }]);
     golden.compare("Session/2", &[session]);
+    assert_eq!(opened::<FacetMarks>("FacetMarks"), [FacetMarks::UNKNOWN]);
+    golden.compare("FacetMarks/2", &[FacetMarks::of(&[Facet::from_bytes([7; 16]), Facet::from_bytes([8; 16])])]);
     assert_eq!(golden.missing, "", "add these lines to golden_records.txt");
 }
 
