@@ -154,7 +154,7 @@ impl Gateway {
         let mut mirrored = known();
         if mirrored.is_none() && is_any_mirrored(headers) {
             // Where it does not tell in time, nothing is known.
-            let _ = tokio::time::timeout(ASK_PATIENCE, self.hear_tools(asker, headers, Era::Modern)).await;
+            let _ = tokio::time::timeout(ASK_PATIENCE, Box::pin(self.hear_tools(asker, headers, Era::Modern))).await;
             mirrored = known();
         }
         for argument in mirrored.unwrap_or_default() {

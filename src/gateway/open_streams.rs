@@ -100,7 +100,7 @@ impl OpenStreams {
     pub(super) async fn watch_over(
         &self,
         mut admitted: Admitted,
-        answering: impl Future<Output = Response>,
+        answering: Pin<&mut impl Future<Output = Response>>,
     ) -> Result<Response, Over> {
         let mut response = tokio::select! {
             // Most answers are there at once.

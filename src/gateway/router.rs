@@ -34,6 +34,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
+use std::pin::pin;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
@@ -137,7 +138,8 @@ impl Gateway {
         };
         let listens = parts.method == Method::GET;
         let admitted = Admitted { asker: asker.clone(), changes, listens };
-        match self.streams.watch_over(admitted, self.answer_admitted(&asker, parts, body)).await {
+        let answering = pin!(self.answer_admitted(&asker, parts, body));
+        match self.streams.watch_over(admitted, answering).await {
             Ok(response) => response,
             Err(Over::Refused(refusal)) => {
                 refusal.log(&server);
