@@ -7,6 +7,7 @@ use crate::entropy::OsEntropy;
 use crate::secret::Secret;
 use crate::serve::ServeError;
 use crate::wire::probe::{Prober, Reach};
+use crate::wire::tls::Roots;
 use clap::Args;
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -36,10 +37,9 @@ pub(super) struct CheckArgs {
 
 pub(super) fn run(args: CheckArgs, out: &mut dyn Write) -> Result<(), Failure> {
     let token = args.token_file.as_deref().map(read_token).transpose()?;
-    let extra_roots = args.extra_roots.as_deref().map(read_roots).transpose()?;
-    let prober = Prober::trusting(Reach::Anybody, extra_roots.as_deref().unwrap_or_default());
-    let prober = prober.map_err(|error| Failure::Refused(error.to_string()))?;
-    let target = Target { url: args.url, token, prober, private_roots: extra_roots.is_some() };
+    let private_roots = args.extra_roots.is_some();
+    let roots = args.extra_roots.as_deref().map_or_else(|| Ok(Roots::public()), read_roots)?;
+    let target = Target { url: args.url, token, prober: Prober::trusting(Reach::Anybody, &roots), private_roots };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ServeError::from)?;
     let walks = runtime.block_on(walk(&target, &|| SystemClock.now(), &OsEntropy));
     print(&walks, out).map_err(ServeError::from)?;
@@ -51,11 +51,11 @@ pub(super) fn run(args: CheckArgs, out: &mut dyn Write) -> Result<(), Failure> {
     }
 }
 
-fn read_roots(file: &Path) -> Result<Vec<u8>, Failure> {
+fn read_roots(file: &Path) -> Result<Roots, Failure> {
     let mut pem = Vec::new();
     let read = File::open(file).and_then(|file| file.take(MAX_ROOTS).read_to_end(&mut pem));
     read.map_err(|cause| Failure::Refused(format!("{} cannot be read: {cause}", file.display())))?;
-    Ok(pem)
+    Roots::with(&pem).map_err(|problem| Failure::Refused(problem.to_string()))
 }
 
 fn read_token(file: &Path) -> Result<Secret<String>, Failure> {

@@ -40,9 +40,10 @@ use crate::wire::client_address::{Network, TrustedProxies};
 use crate::wire::document_fetch::FetchOptions;
 use crate::wire::host_check::{HostPolicy, OriginPolicy};
 use crate::wire::limits::Limits;
+use crate::wire::tls::Roots;
 use std::borrow::Cow;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What the appliance runs by.
 #[derive(Debug, Clone)]
@@ -65,6 +66,8 @@ pub struct Config {
     pub hosts: HostPolicy,
     /// The origins that may call.
     pub origins: OriginPolicy,
+    /// Whose certificates count at servers with https URLs.
+    pub upstream_roots: Roots,
     /// What callers may send.
     pub limits: Limits,
     /// What holds for the servers that are programs.
@@ -95,6 +98,7 @@ impl Config {
             data_dir: settings.data_dir.clone(),
             master_secret,
             trusted_proxies: settings.trusted_proxies()?,
+            upstream_roots: roots("upstreams.extra_roots", settings.upstreams.extra_roots.as_deref())?,
             limits: settings.limits()?,
             stdio: settings.stdio()?,
             blocking: settings.blocking()?,
@@ -245,13 +249,9 @@ impl Settings {
 
     fn documents(&self, public_url: &Issuer) -> Result<FetchOptions, ConfigError> {
         let given = &self.oauth.client_documents;
-        let extra_roots = match &given.extra_roots {
-            Some(path) => std::fs::read(path)
-                .map_err(|cause| out_of_range("oauth.client_documents.extra_roots", &path.to_string_lossy(), &cause))?,
-            None => Vec::new(),
-        };
+        let roots = roots("oauth.client_documents.extra_roots", given.extra_roots.as_deref())?;
         let built_in = given.enabled && given.known_clients;
-        Ok(FetchOptions { live: given.enabled, built_in, allow_loopback: public_url.is_loopback(), extra_roots })
+        Ok(FetchOptions { live: given.enabled, built_in, allow_loopback: public_url.is_loopback(), roots })
     }
 
     fn stdio(&self) -> Result<StdioOptions, ConfigError> {
@@ -341,6 +341,14 @@ fn others_may_read(metadata: &std::fs::Metadata) -> bool {
 #[cfg(not(unix))]
 fn others_may_read(_metadata: &std::fs::Metadata) -> bool {
     false
+}
+
+/// The authorities that count with those in a file, if there is one.
+fn roots(key: &'static str, file: Option<&Path>) -> Result<Roots, ConfigError> {
+    let Some(file) = file else { return Ok(Roots::public()) };
+    let refuse = |problem: &dyn std::fmt::Display| out_of_range(key, &file.to_string_lossy(), problem);
+    let pem = std::fs::read(file).map_err(|cause| refuse(&cause))?;
+    Roots::with(&pem).map_err(|problem| refuse(&problem))
 }
 
 fn between<T: Copy + PartialOrd + std::fmt::Display>(

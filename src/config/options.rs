@@ -59,6 +59,8 @@ pub const OPTIONS: &[OptionDoc] = &[
     option("oauth.client_documents.known_clients", "true", "Whether the built-in copies of well-known clients' documents stand in when fetching fails."),
     option("oauth.client_documents.extra_roots", "", "PEM file of certificate authorities that are trusted for client documents besides the public ones."),
 
+    option("upstreams.extra_roots", "", "PEM file of certificate authorities that are trusted for servers with https URLs besides the public ones."),
+
     option("limits.mcp_body", "\"4MiB\"", "Largest MCP message."),
     option("limits.form_body", "\"64KiB\"", "Largest form."),
     option("limits.registration_body", "\"8KiB\"", "Largest client registration."),

@@ -28,6 +28,7 @@ pub struct Settings {
     pub usage: Usage,
     pub events: Events,
     pub oauth: OAuth,
+    pub upstreams: Upstreams,
     pub limits: LimitSettings,
 }
 
@@ -94,6 +95,10 @@ sections! {
         known_clients: bool = true,
         extra_roots: Option<PathBuf> = None,
     }
+    /// `[upstreams]`
+    Upstreams {
+        extra_roots: Option<PathBuf> = None,
+    }
     /// `[limits]`
     LimitSettings {
         mcp_body: Size = Size::mib(4),
@@ -132,6 +137,7 @@ impl Default for Settings {
             usage: Usage::default(),
             events: Events::default(),
             oauth: OAuth::default(),
+            upstreams: Upstreams::default(),
             limits: LimitSettings::default(),
         }
     }

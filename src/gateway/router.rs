@@ -26,6 +26,7 @@ use crate::mcp::{Asker, BuiltinServer, Era, Posted, RpcError, Unfit};
 use crate::wire::host_check::{HostPolicy, OriginPolicy};
 use crate::wire::paths;
 use crate::wire::server_insight::ServerInsight;
+use crate::wire::tls::Roots;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
@@ -52,6 +53,8 @@ pub struct GatewayOptions {
     pub origins: OriginPolicy,
     /// Largest body of an MCP message, in bytes.
     pub max_body: usize,
+    /// Whose certificates count at servers with https URLs.
+    pub roots: Roots,
 }
 
 #[derive(Debug)]
@@ -92,8 +95,9 @@ pub fn routes(
     connect_page: ConnectPage,
 ) -> (Router, Arc<dyn ServerInsight>) {
     let (builtin, tests) = (BuiltinServer::new(Arc::clone(app)), Semaphore::new(MAX_TESTS));
-    let (app, http, catalogue) = (Arc::clone(app), HttpUpstreams::new(Arc::clone(app)), Arc::<Catalogue>::default());
+    let (http, catalogue) = (HttpUpstreams::new(Arc::clone(app), &options.roots), Arc::<Catalogue>::default());
     stdio.tell_of_changes(&catalogue);
+    let app = Arc::clone(app);
     let gateway = Arc::new(Gateway { app, options, connect_page, builtin, http, catalogue, stdio, streams, tests });
     let insight: Arc<dyn ServerInsight> = Arc::<Gateway>::clone(&gateway);
     let router = Router::new()

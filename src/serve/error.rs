@@ -3,7 +3,6 @@
 use crate::app::error::OperationError;
 use crate::config::ConfigError;
 use crate::store::OpenError;
-use crate::wire::tls::BadRoots;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -44,9 +43,6 @@ pub enum ServeError {
         /// The address or URL.
         what: String,
     },
-    /// Further root certificates cannot be read.
-    #[error("oauth.client_documents.extra_roots: {0}")]
-    Roots(#[from] BadRoots),
     /// The operating system gives no threads, timers or signals.
     #[error("cannot start: {0}")]
     System(#[from] io::Error),

@@ -123,7 +123,7 @@ impl Appliance {
         let outcome = runtime.block_on(async {
             let children = StdioServers::new(Arc::clone(&app), config.stdio.clone());
             let streams = OpenStreams::new(Arc::clone(&app));
-            let router = routes(&app, &config, Arc::new(SystemClock), children.clone(), streams.clone())?;
+            let router = routes(&app, &config, Arc::new(SystemClock), children.clone(), streams.clone());
             let address = socket.address();
             let listener = socket.listen().map_err(|cause| ServeError::Address { address, cause })?;
             let stop = stop.watch()?;
@@ -207,7 +207,7 @@ fn open_app(config: &Config, store: Store, master: MasterSecret) -> Result<App, 
 pub type Routes = EntryService<Router>;
 
 /// Every route of the appliance, for whoever lets go of it without stopping; `clock` dates the ids of requests.
-pub fn router(app: &Arc<App>, config: &Config, clock: Arc<dyn Clock>) -> Result<Routes, ServeError> {
+pub fn router(app: &Arc<App>, config: &Config, clock: Arc<dyn Clock>) -> Routes {
     let children = StdioServers::new(Arc::clone(app), config.stdio.clone());
     routes(app, config, clock, children, OpenStreams::new(Arc::clone(app)))
 }
@@ -219,17 +219,17 @@ pub fn routes(
     clock: Arc<dyn Clock>,
     children: StdioServers,
     streams: OpenStreams,
-) -> Result<Routes, ServeError> {
-    let (hosts, origins) = (config.hosts.clone(), config.origins.clone());
-    let options = GatewayOptions { hosts, origins, max_body: config.limits.mcp_body };
+) -> Routes {
+    let (hosts, origins, roots) = (config.hosts.clone(), config.origins.clone(), config.upstream_roots.clone());
+    let options = GatewayOptions { hosts, origins, max_body: config.limits.mcp_body, roots };
     let (servers, insight) = gateway::routes(app, options, children, streams, web::connect::page);
     let client_documents = config.documents.live || config.documents.built_in;
-    let documents = Arc::new(DocumentFetcher::new(config.documents.clone())?);
+    let documents = Arc::new(DocumentFetcher::new(config.documents.clone()));
     let state = WebState::new(Arc::clone(app), insight, documents, client_documents, config.limits);
     let web = web::router::router(state, config.hosts.clone())
         .layer(from_fn_with_state(config.limits.request_timeout, answer_in_time));
     let routes = health::router(app).merge(servers).merge(web).with_state(());
-    Ok(EntryLayer::new(clock, app.entropy(), config.trusted_proxies.clone()).layer(routes))
+    EntryLayer::new(clock, app.entropy(), config.trusted_proxies.clone()).layer(routes)
 }
 
 /// Serves with the data on disk until a signal: the command `keyward serve`.

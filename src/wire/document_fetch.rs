@@ -9,7 +9,7 @@
 
 use super::fresh_cache::{FreshCache, freshness};
 use super::public_resolver::{AddressLookup, HostRefusal, PublicResolver, SystemLookup, check_address};
-use super::tls::{self, BadRoots};
+use super::tls::{self, Roots};
 use crate::clock::{Timestamp, minutes};
 use crate::oauth::client::{ClientKind, ClientMetadata};
 use crate::oauth::client_assertion::{AssertionRefusal, ClientAssertion};
@@ -59,12 +59,12 @@ pub struct FetchOptions {
     /// Whether loopback addresses are connected to: only when the issuer itself is on loopback.
     pub allow_loopback: bool,
     /// Further root certificates, as PEM, beside the public ones.
-    pub extra_roots: Vec<u8>,
+    pub roots: Roots,
 }
 
 impl Default for FetchOptions {
     fn default() -> Self {
-        Self { live: true, built_in: true, allow_loopback: false, extra_roots: Vec::new() }
+        Self { live: true, built_in: true, allow_loopback: false, roots: Roots::public() }
     }
 }
 
@@ -154,18 +154,18 @@ impl std::fmt::Debug for DocumentFetcher {
 
 impl DocumentFetcher {
     /// A fetcher that asks the system's resolver.
-    pub fn new(options: FetchOptions) -> Result<Self, BadRoots> {
+    pub fn new(options: FetchOptions) -> Self {
         Self::with_lookup(options, Arc::new(SystemLookup))
     }
 
     /// A fetcher that asks `lookup` for addresses.
-    pub fn with_lookup(options: FetchOptions, lookup: Arc<dyn AddressLookup>) -> Result<Self, BadRoots> {
+    pub fn with_lookup(options: FetchOptions, lookup: Arc<dyn AddressLookup>) -> Self {
         let resolver = PublicResolver::new(lookup, options.allow_loopback);
         let mut tcp = HttpConnector::new_with_resolver(resolver);
         tcp.enforce_http(false);
         tcp.set_connect_timeout(Some(FETCH_TIMEOUT));
         let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(tls::client(&options.extra_roots)?)
+            .with_tls_config(tls::client(&options.roots))
             .https_only()
             .enable_http1()
             .wrap_connector(tcp);
@@ -177,7 +177,7 @@ impl DocumentFetcher {
             .build(connector);
         let places = Semaphore::new(MAX_FETCHES);
         let strangers_places = Semaphore::new(MAX_STRANGERS_FETCHES);
-        Ok(Self {
+        Self {
             client,
             options,
             places,
@@ -187,7 +187,7 @@ impl DocumentFetcher {
             keys: FreshCache::new(MAX_CACHED),
             failures: FreshCache::new(MAX_CACHED),
             stand_ins: FreshCache::new(KNOWN_CLIENTS.len()),
-        })
+        }
     }
 
     /// The document of the client whose id is `url`: kept, fetched, or, if it cannot be fetched, built in. A document

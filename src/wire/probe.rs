@@ -3,7 +3,7 @@
 //! Invariants: only to the origins that the prober was made for, so that no answer leads it elsewhere; no redirect is
 //! followed; an answer is read up to [`MAX_ANSWER`] and no longer than [`TIMEOUT`]; no connection is kept.
 
-use super::tls::{self, BadRoots, TlsProblem};
+use super::tls::{self, Roots, TlsProblem};
 use axum::body::Bytes;
 use axum::http::{HeaderMap, Request, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full};
@@ -95,22 +95,22 @@ impl std::fmt::Debug for Prober {
 impl Prober {
     /// One that asks whom `reach` allows, and believes whom everybody believes.
     pub fn new(reach: Reach) -> Self {
-        Self::trusting(reach, &[]).expect("the public certificates are part of the program")
+        Self::trusting(reach, &Roots::public())
     }
 
-    /// One that also believes the certificate authorities in `extra_roots` (PEM).
-    pub fn trusting(reach: Reach, extra_roots: &[u8]) -> Result<Self, BadRoots> {
+    /// One that believes `roots`.
+    pub fn trusting(reach: Reach, roots: &Roots) -> Self {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_connect_timeout(Some(TIMEOUT));
-        let tls = tls::client(extra_roots)?;
+        let tls = tls::client(roots);
         let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1();
         let client = Client::builder(TokioExecutor::new())
             .pool_max_idle_per_host(0)
             .retry_canceled_requests(false)
             .http1_max_buf_size(64 * 1024)
             .build(connector.wrap_connector(tcp));
-        Ok(Self { client, reach })
+        Self { client, reach }
     }
 
     /// Whom it asks.

@@ -1,9 +1,14 @@
 //! Whom do we believe to be who they say, when we call over TLS? The public certificate authorities, and further ones.
 
+use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use std::error::Error;
 use std::sync::Arc;
+
+/// The authorities whose certificates are believed: the public ones, and perhaps further ones.
+#[derive(Clone)]
+pub struct Roots(Arc<RootCertStore>);
 
 /// The extra root certificates cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -54,20 +59,38 @@ pub fn problem(error: &(dyn Error + 'static)) -> Option<TlsProblem> {
     None
 }
 
-/// How we call over TLS 1.2 and 1.3; `extra_roots` is PEM, or empty.
-pub fn client(extra_roots: &[u8]) -> Result<rustls::ClientConfig, BadRoots> {
-    let mut roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    for certificate in CertificateDer::pem_slice_iter(extra_roots) {
-        let certificate = certificate.map_err(|error| BadRoots(error.to_string()))?;
-        roots.add(certificate).map_err(|error| BadRoots(error.to_string()))?;
+impl Roots {
+    /// The public ones.
+    pub fn public() -> Self {
+        Self(Arc::new(RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() }))
     }
-    if !extra_roots.trim_ascii().is_empty() && roots.len() == webpki_roots::TLS_SERVER_ROOTS.len() {
-        return Err(BadRoots("there is no certificate in it".to_owned()));
+
+    /// The public ones and those in `pem`, of which there is at least one.
+    pub fn with(pem: &[u8]) -> Result<Self, BadRoots> {
+        let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+        for certificate in CertificateDer::pem_slice_iter(pem) {
+            let certificate = certificate.map_err(|error| BadRoots(error.to_string()))?;
+            roots.add(certificate).map_err(|error| BadRoots(error.to_string()))?;
+        }
+        if roots.len() == webpki_roots::TLS_SERVER_ROOTS.len() {
+            return Err(BadRoots("there is no certificate in it".to_owned()));
+        }
+        Ok(Self(Arc::new(roots)))
     }
+}
+
+impl std::fmt::Debug for Roots {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Roots({})", self.0.len())
+    }
+}
+
+/// How we call over TLS 1.2 and 1.3.
+pub fn client(roots: &Roots) -> rustls::ClientConfig {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    Ok(rustls::ClientConfig::builder_with_provider(provider)
+    rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .expect("ring offers TLS 1.2 and 1.3")
-        .with_root_certificates(roots)
-        .with_no_client_auth())
+        .with_root_certificates(Arc::clone(&roots.0))
+        .with_no_client_auth()
 }

@@ -267,6 +267,6 @@ fn start(store: &Store, master: &MasterSecret) -> (Arc<App>, Routes) {
         servers: ServerDirectory::new(config.servers.clone()).unwrap(),
     });
     let app = Arc::new(app.unwrap());
-    let routes = serve::router(&app, &config, clock).unwrap();
+    let routes = serve::router(&app, &config, clock);
     (app, routes)
 }

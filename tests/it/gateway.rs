@@ -17,6 +17,7 @@ use keyward::id::TokenId;
 use keyward::oauth::scope::ScopeSet;
 use keyward::secret::MasterSecret;
 use keyward::store::Store;
+use keyward::wire::tls::Roots;
 use proptest::prelude::*;
 use serde_json::json;
 use std::sync::Arc;
@@ -267,7 +268,8 @@ impl TwoServers {
         };
         let app = Arc::new(App::open(parts).unwrap());
         let owner = app.seed_admin("ada", "four quiet random words").unwrap().id;
-        let options = GatewayOptions { hosts: config.hosts, origins: config.origins, max_body: 4096 };
+        let options =
+            GatewayOptions { hosts: config.hosts, origins: config.origins, max_body: 4096, roots: Roots::public() };
         let children = StdioServers::new(Arc::clone(&app), config.stdio);
         let streams = OpenStreams::new(Arc::clone(&app));
         let router = gateway::router(&app, options, children, streams, |_| StatusCode::IM_A_TEAPOT.into_response());

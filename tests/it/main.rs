@@ -52,5 +52,6 @@ mod token_exchange;
 mod token_list;
 mod token_rotation;
 mod upstream_keys;
+mod upstream_tls;
 mod upstreams;
 mod users;

@@ -6,7 +6,7 @@
 
 use super::connection::{Answer, Broken, Connection, written};
 use super::pool::Pool;
-use crate::wire::tls;
+use crate::wire::tls::{self, Roots};
 use axum::body::Bytes;
 use axum::http::{Request, Response, Uri};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
@@ -53,13 +53,18 @@ pub(super) enum Unanswered {
 }
 
 impl Connector {
-    /// One for http and https.
-    pub(super) fn new() -> Self {
+    /// One for http and https; the certificates of `roots` count.
+    pub(super) fn new(roots: &Roots) -> Self {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
-        let tls = tls::client(&[]).expect("the public certificates are part of the program");
-        Self(HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(tcp))
+        Self(
+            HttpsConnectorBuilder::new()
+                .with_tls_config(tls::client(roots))
+                .https_or_http()
+                .enable_http1()
+                .wrap_connector(tcp),
+        )
     }
 
     /// A client of the upstream at `to` that gives up to connect after `limit`, TLS included.

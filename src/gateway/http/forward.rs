@@ -17,6 +17,7 @@ use crate::clock::Timestamp;
 use crate::gateway::call::Call;
 use crate::mcp::{Asker, RpcError};
 use crate::token::{Addressee, AssertionMaker, Caller};
+use crate::wire::tls::Roots;
 use axum::body::{Body, Bytes};
 use axum::http::header::HOST;
 use axum::http::{Method, Request, StatusCode};
@@ -33,9 +34,9 @@ pub(in crate::gateway) struct HttpUpstreams {
 
 impl HttpUpstreams {
     /// Nothing is connected to before it is needed.
-    pub(in crate::gateway) fn new(app: Arc<App>) -> Self {
+    pub(in crate::gateway) fn new(app: Arc<App>, roots: &Roots) -> Self {
         let assertions = AssertionMaker::new(app.options().issuer.clone());
-        Self { app, links: Links::new(), assertions }
+        Self { app, links: Links::new(roots), assertions }
     }
 
     /// A link for a test, kept nowhere.

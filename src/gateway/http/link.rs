@@ -6,6 +6,7 @@
 use super::client::{Connector, UpstreamClient};
 use crate::access::{GuardedServer, HttpUpstream, ServerDirectory, ServerName, UpstreamCredential, UpstreamTimeouts};
 use crate::secret::Secret;
+use crate::wire::tls::Roots;
 use arc_swap::ArcSwap;
 use axum::http::uri::Authority;
 use axum::http::{HeaderName, HeaderValue, Uri};
@@ -83,8 +84,8 @@ pub(super) struct Links {
 
 impl Links {
     /// None yet.
-    pub(super) fn new() -> Self {
-        Self { connector: Connector::new(), made: ArcSwap::default() }
+    pub(super) fn new(roots: &Roots) -> Self {
+        Self { connector: Connector::new(roots), made: ArcSwap::default() }
     }
 
     /// A link that is kept nowhere, of a server that need not be guarded.
@@ -149,7 +150,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_link_is_made_once_for_a_version_of_a_server_and_goes_with_it() {
-        let links = Links::new();
+        let links = Links::new(&Roots::public());
         let before = directory(&["files", "mail"]);
         let files = link(&links, &before, "files");
         let mail = link(&links, &before, "mail");

@@ -240,8 +240,8 @@ impl Probe<'_> {
             let (happened, advice) = match problem {
                 TlsProblem::Untrusted => (
                     "its certificate was issued by nobody whom Keyward trusts",
-                    "Public certificate authorities are trusted. For a server inside, use http over a way that nobody else \
-                     reads, or give it a public certificate.",
+                    "Public certificate authorities are trusted. Name the file of your own in upstreams.extra_roots and \
+                     restart Keyward, or give the server a public certificate.",
                 ),
                 TlsProblem::OtherName => {
                     ("its certificate is for another name", "Enter the name that the certificate is for.")

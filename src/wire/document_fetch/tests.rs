@@ -19,26 +19,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// For `app.test`, `other.test`, `localhost` and `127.0.0.1`, good from 2020 to 2120; it guards nothing.
-const CERTIFICATE: &str = "\
------BEGIN CERTIFICATE-----
-MIIBlTCCATugAwIBAgIBATAKBggqhkjOPQQDAjAXMRUwEwYDVQQDDAxLZXl3YXJk
-IHRlc3QwIBcNMjAwMTAxMDAwMDAwWhgPMjEyMDAxMDEwMDAwMDBaMBcxFTATBgNV
-BAMMDEtleXdhcmQgdGVzdDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABCjaPTGw
-k+A9S9JoFiq2+Gv7CTv0SKIuRkzSrVuspX5uoC+Aev1Bck5lcIWk0HOEPBVJkvAY
-LZl2fGMSUIvod56jdjB0MAwGA1UdEwEB/wQCMAAwMAYDVR0RBCkwJ4IJbG9jYWxo
-b3N0gghhcHAudGVzdIIKb3RoZXIudGVzdIcEfwAAATATBgNVHSUEDDAKBggrBgEF
-BQcDATAdBgNVHQ4EFgQUEWz+Uh5PSqKU2RJPQKtDnmeuTFcwCgYIKoZIzj0EAwID
-SAAwRQIgame6W9Y9ZgyI1FGFx2ev+kmfpIUfdUT78FCPPrPdRzoCIQCc3qFsvqzJ
-aalkhYZQEEi199cYcboZC9B3HmLva6lCtQ==
------END CERTIFICATE-----
-";
-const PRIVATE_KEY: &str = "\
------BEGIN PRIVATE KEY-----
-MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgVdWeMUQf1AKEWkPa
-8UFkgosnF7s2EJf285tB72PzXB2hRANCAAQo2j0xsJPgPUvSaBYqtvhr+wk79Eii
-LkZM0q1brKV+bqAvgHr9QXJOZXCFpNBzhDwVSZLwGC2ZdnxjElCL6Hee
------END PRIVATE KEY-----
-";
+const CERTIFICATE: &str = include_str!("../../../tests/it/support/tls/certificate.pem");
+const PRIVATE_KEY: &str = include_str!("../../../tests/it/support/tls/private_key.pem");
 const NOW: Timestamp = Timestamp::from_unix_seconds(1_790_000_000);
 
 /// A web server of the client's maker.
@@ -160,11 +142,15 @@ impl AddressLookup for Answers {
 }
 
 fn options() -> FetchOptions {
-    FetchOptions { allow_loopback: true, extra_roots: CERTIFICATE.as_bytes().to_vec(), ..FetchOptions::default() }
+    FetchOptions {
+        allow_loopback: true,
+        roots: Roots::with(CERTIFICATE.as_bytes()).unwrap(),
+        ..FetchOptions::default()
+    }
 }
 
 fn fetcher(lookup: &Arc<Answers>) -> DocumentFetcher {
-    DocumentFetcher::with_lookup(options(), Arc::clone(lookup) as Arc<dyn AddressLookup>).unwrap()
+    DocumentFetcher::with_lookup(options(), Arc::clone(lookup) as Arc<dyn AddressLookup>)
 }
 
 fn to_loopback() -> DocumentFetcher {
@@ -197,7 +183,7 @@ async fn a_host_that_leads_inside_is_not_connected_to() {
     }
     let strict = FetchOptions { allow_loopback: false, ..options() };
     let lookup = Answers::new(&[&["127.0.0.1"]]);
-    let strict = DocumentFetcher::with_lookup(strict, lookup).unwrap();
+    let strict = DocumentFetcher::with_lookup(strict, lookup);
     assert!(matches!(strict.document(&url, NOW).await, Err(FetchError::Host(HostRefusal::NotPublic { .. }))));
     let nowhere = fetcher(&Answers::new(&[&[]])).document(&url, NOW).await;
     assert_eq!(nowhere, Err(FetchError::Host(HostRefusal::NoAddress)));
@@ -212,7 +198,7 @@ async fn an_ip_address_in_the_url_is_checked_though_no_resolver_is_asked() {
     site.answer("/client.json", "content-type: application/json\r\n", &document(&url).to_string());
     assert!(fetcher(&lookup).document(&url, NOW).await.is_ok());
     let strict = FetchOptions { allow_loopback: false, ..options() };
-    let strict = DocumentFetcher::with_lookup(strict, Arc::clone(&lookup) as Arc<dyn AddressLookup>).unwrap();
+    let strict = DocumentFetcher::with_lookup(strict, Arc::clone(&lookup) as Arc<dyn AddressLookup>);
     assert!(matches!(strict.document(&url, NOW).await, Err(FetchError::Host(HostRefusal::NotPublic { .. }))));
     assert_eq!((lookup.asked.load(Ordering::SeqCst), site.requests()), (0, 1));
 }
@@ -291,15 +277,14 @@ async fn the_certificate_is_checked() {
     let site = Site::start();
     let url = site.document("/client.json", "");
     let lookup = Answers::new(&[&["127.0.0.1"]]);
-    let public_roots = FetchOptions { extra_roots: Vec::new(), ..options() };
-    let untrusting = DocumentFetcher::with_lookup(public_roots, Arc::clone(&lookup) as Arc<dyn AddressLookup>).unwrap();
+    let public_roots = FetchOptions { roots: Roots::public(), ..options() };
+    let untrusting = DocumentFetcher::with_lookup(public_roots, Arc::clone(&lookup) as Arc<dyn AddressLookup>);
     assert!(matches!(untrusting.document(&url, NOW).await, Err(FetchError::Connection(_))));
     let other_name = DocumentUrl::parse(&format!("https://stranger.test:{}/client.json", site.port)).unwrap();
     assert!(matches!(fetcher(&lookup).document(&other_name, NOW).await, Err(FetchError::Connection(_))));
     assert_eq!(site.requests(), 0);
-    for wrong in ["no PEM", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"] {
-        let options = FetchOptions { extra_roots: wrong.as_bytes().to_vec(), ..options() };
-        assert!(DocumentFetcher::new(options).is_err(), "{wrong}");
+    for wrong in ["", "no PEM", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"] {
+        assert!(Roots::with(wrong.as_bytes()).is_err(), "{wrong}");
     }
 }
 
@@ -354,7 +339,7 @@ async fn a_well_known_client_is_known_when_its_document_cannot_be_had() {
         assert_eq!(fetcher.document(&url, NOW + Duration::from_secs(later)).await.as_ref(), Ok(&blocked));
         assert_eq!(lookup.asked.load(Ordering::SeqCst), asked, "after {later} s");
     }
-    let off = DocumentFetcher::new(FetchOptions { live: false, ..FetchOptions::default() }).unwrap();
+    let off = DocumentFetcher::new(FetchOptions { live: false, ..FetchOptions::default() });
     let off_found = off.document(&url, NOW).await.unwrap();
     assert_eq!(blocked, off_found);
     assert_eq!(off_found.source, DocumentSource::BuiltIn("2026-09-24"));

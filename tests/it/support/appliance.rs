@@ -393,6 +393,6 @@ fn start(
     };
     let children = StdioServers::new(Arc::clone(&app), stdio);
     let streams = OpenStreams::new(Arc::clone(&app));
-    let router = serve::routes(&app, &config, Arc::<ManualClock>::clone(clock), children.clone(), streams).unwrap();
+    let router = serve::routes(&app, &config, Arc::<ManualClock>::clone(clock), children.clone(), streams);
     (app, children, router)
 }

@@ -6,6 +6,7 @@ mod authenticator_app;
 mod browser;
 mod html;
 mod served;
+mod tls_front;
 mod upstream;
 mod wire;
 
@@ -15,5 +16,6 @@ pub use authenticator_app::{AuthenticatorApp, recovery_codes};
 pub use browser::Browser;
 pub use html::{Form, post_forms};
 pub use served::{Person, Served, free_address, make_token, set_up};
+pub use tls_front::{CERTIFICATE, TlsFront};
 pub use upstream::{Seen, Upstream};
 pub use wire::{Events, Wire};
