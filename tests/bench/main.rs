@@ -161,11 +161,13 @@ fn forward() {
         bare.push(forward::half_way(&chain.bare_call, 1_000));
         through.push(forward::half_way(&chain.keyward_call, 1_000));
     }
-    let added = median(through.iter().zip(&direct).map(|(through, direct)| through.saturating_sub(*direct)));
+    let more = |than: &[Duration], times: &[Duration]| median(times.iter().zip(than).map(|(a, b)| a.saturating_sub(*b)));
+    let (bare_added, added) = (more(&direct, &bare), more(&direct, &through));
     let [direct, bare, through] = [direct, bare, through].map(median).map(micros);
     note("latency at one client, straight to the upstream: p50, us", direct);
     note("  through the bare proxy", bare);
     note("  through Keyward", through);
+    note("  added by the bare proxy, us", micros(bare_added));
     row("  added by Keyward, us", "<= 100", micros(added), micros(added) <= 100.0);
     note("resident memory after these requests, MB", chain.keyward.resident_mb());
 }
