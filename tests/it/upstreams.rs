@@ -1,6 +1,6 @@
 //! MCP servers that are reached over HTTP: a real one behind the real router, over real connections.
 
-use crate::support::{Agent, Appliance, Browser, Seen, Upstream, Wire};
+use crate::support::{Agent, Appliance, Browser, Seen, Upstream, Wire, descriptors, memory, tasks};
 use axum::http::Method;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -484,7 +484,6 @@ async fn a_thousand_sessions_alone() {
         return;
     }
     let story = Story::new();
-    let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
     let initialize = json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {
         "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "x", "version": "1"}}});
     let round = async || {
@@ -532,15 +531,4 @@ async fn until(what: &str, is_so: impl Fn() -> bool) {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     panic!("not so: {what}");
-}
-
-fn descriptors() -> usize {
-    std::fs::read_dir("/proc/self/fd").unwrap().count()
-}
-
-/// In kB.
-fn memory() -> usize {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse().unwrap()
 }

@@ -1,7 +1,7 @@
 //! When children begin and end, and how many there are.
 
 use super::client::{Mcp, appliance, is_alive, section, until};
-use crate::support::{Appliance, Wire};
+use crate::support::{Appliance, Wire, descriptors, memory, tasks};
 use keyward::clock::minutes;
 use keyward::gateway::stdio::ChildState;
 use serde_json::json;
@@ -211,20 +211,6 @@ async fn a_thousand_sessions_alone() {
         let left = small_programs();
         assert!(left.is_empty(), "{left:?}");
     }
-}
-
-fn descriptors() -> usize {
-    std::fs::read_dir("/proc/self/fd").unwrap().count()
-}
-
-fn memory() -> usize {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse().unwrap()
-}
-
-fn tasks() -> usize {
-    tokio::runtime::Handle::current().metrics().num_alive_tasks()
 }
 
 /// What runs of [`SMALL`], supervisors included.
