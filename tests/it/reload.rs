@@ -1,6 +1,6 @@
 //! The real program reads the servers of its file again when it is told to, without a restart.
 
-use crate::support::{Events, Served, Upstream, Wire, free_address, make_token, set_up};
+use crate::support::{Events, Served, Upstream, Wire, free_address, make_token, set_up, until};
 use axum::http::Method;
 use serde_json::json;
 use std::path::Path;
@@ -14,17 +14,6 @@ fn section(name: &str, upstream: &Upstream, lines: &str) -> String {
 
 async fn status(wire: &Wire, server: &str) -> u16 {
     wire.call(&format!("/mcp/{server}"), "echo", json!({"text": "x"})).await.status.as_u16()
-}
-
-/// Waits until it is so.
-async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
-    for _ in 0..200 {
-        if is_so().await {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("not so: {what}");
 }
 
 async fn goes_on(stream: &mut Events, upstream: &Upstream) {

@@ -1,6 +1,6 @@
 //! MCP servers that are reached over HTTP: a real one behind the real router, over real connections.
 
-use crate::support::{Agent, Appliance, Browser, Seen, Upstream, Wire, descriptors, memory, tasks};
+use crate::support::{Agent, Appliance, Browser, Seen, Upstream, Wire, descriptors, memory, tasks, until};
 use axum::http::Method;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -505,8 +505,9 @@ async fn a_thousand_sessions_alone() {
             round().await;
             story.upstream.forget();
         }
-        until("no task is left", || tasks() <= quiet).await;
-        until("no connection is left", || numbers.first().is_none_or(|(before, _)| descriptors() <= *before)).await;
+        until("no task is left", async || tasks() <= quiet).await;
+        until("no connection is left", async || numbers.first().is_none_or(|(before, _)| descriptors() <= *before))
+            .await;
         numbers.push((descriptors(), memory()));
     }
     let [half, all] = numbers[..] else { panic!("{numbers:?}") };
@@ -521,14 +522,4 @@ async fn a_thousand_sessions_alone() {
     );
     // What the first ones need stays for all others.
     assert!(all.1 < half.1 + 4_000, "{} kB, {} kB before", all.1, half.1);
-}
-
-async fn until(what: &str, is_so: impl Fn() -> bool) {
-    for _ in 0..1000 {
-        if is_so() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("not so: {what}");
 }

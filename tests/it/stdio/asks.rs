@@ -1,6 +1,7 @@
 //! What a child asks of its clients.
 
 use super::client::{Mcp, Messages, appliance};
+use crate::support::until;
 use serde_json::{Value, json};
 
 const ELICIT: &str = "elicitation/create";
@@ -114,5 +115,5 @@ async fn a_modern_client_that_does_not_come_back_has_cancelled() {
     client.send(&client.call("ask", question())).await.expect(200).json().await;
     assert_eq!(client.told("cancelled", json!({})).await, json!([]));
     appliance.advance(keyward::clock::minutes(11));
-    super::client::until("the child is told", async || client.told("cancelled", json!({})).await != json!([])).await;
+    until("the child is told", async || client.told("cancelled", json!({})).await != json!([])).await;
 }

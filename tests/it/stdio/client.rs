@@ -5,7 +5,6 @@ use axum::http::Method;
 use keyward::id::UserId;
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 /// Where the program is served.
 pub const PATH: &str = "/mcp/scripted";
@@ -195,17 +194,6 @@ impl Messages {
     pub async fn message(&mut self) -> Value {
         self.next().await.expect("a message")
     }
-}
-
-/// Waits until something is so.
-pub async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
-    for _ in 0..1_000 {
-        if is_so().await {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("it never came: {what}");
 }
 
 /// Whether a process is alive, and no zombie.

@@ -1,7 +1,7 @@
 //! Clients of both eras over children of either.
 
 use super::client::{Mcp, PATH, appliance, section};
-use crate::support::{Appliance, Wire};
+use crate::support::{Appliance, Wire, until};
 use keyward::app::personal_tokens::{Made, NewPersonalToken};
 use keyward::id::TokenId;
 use keyward::oauth::scope::ScopeSet;
@@ -173,10 +173,7 @@ async fn a_modern_client_is_told_of_changes_on_its_subscription() {
     assert_eq!((&updated["params"]["uri"], stamp(&updated)), (&json!("test://a"), request["id"].clone()));
     assert_eq!(stream.message().await["method"], "notifications/tools/list_changed");
     drop(stream);
-    super::client::until("the child is told", async || {
-        client.tool("seen", json!({})).await.contains("resources/unsubscribe")
-    })
-    .await;
+    until("the child is told", async || client.tool("seen", json!({})).await.contains("resources/unsubscribe")).await;
 
     let nothing = client.request("subscriptions/listen", json!({"notifications": {}}));
     let mut stream = client.stream(&nothing).await;

@@ -1,7 +1,7 @@
 //! Children that crash, are slow, large, loud or deaf, and what their callers are told.
 
-use super::client::{Mcp, appliance, section, until};
-use crate::support::Appliance;
+use super::client::{Mcp, appliance, section};
+use crate::support::{Appliance, until};
 use keyward::gateway::stdio::ChildState;
 use serde_json::json;
 use std::time::Duration;

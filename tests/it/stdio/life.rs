@@ -1,7 +1,7 @@
 //! When children begin and end, and how many there are.
 
-use super::client::{Mcp, appliance, is_alive, section, until};
-use crate::support::{Appliance, Wire, descriptors, memory, tasks};
+use super::client::{Mcp, appliance, is_alive, section};
+use crate::support::{Appliance, Wire, descriptors, memory, tasks, until};
 use keyward::clock::minutes;
 use keyward::gateway::stdio::ChildState;
 use serde_json::json;

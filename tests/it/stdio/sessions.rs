@@ -1,6 +1,7 @@
 //! Sessions of the legacy era: whose they are, what they hear, how they end.
 
-use super::client::{Mcp, appliance, until};
+use super::client::{Mcp, appliance};
+use crate::support::until;
 use axum::http::Method;
 use serde_json::json;
 

@@ -8,6 +8,7 @@ mod html;
 mod process;
 mod served;
 mod tls_front;
+mod until;
 mod upstream;
 mod wire;
 
@@ -19,5 +20,6 @@ pub use html::{Form, post_forms};
 pub use process::{descriptors, memory, tasks};
 pub use served::{Person, Served, free_address, make_token, set_up};
 pub use tls_front::{CERTIFICATE, TlsFront};
+pub use until::until;
 pub use upstream::{Seen, Upstream};
 pub use wire::{Events, Wire};
