@@ -4,21 +4,12 @@
 // strict strands the person, one that is too loose is none.
 
 import { strict as assert } from "node:assert";
-import { after, before, test } from "node:test";
-import { startFixture } from "../interop/support/appliance.js";
-import { heading, openChromium, picture, signIn, withPerson } from "./support/chromium.js";
+import { test } from "node:test";
+import { heading, picture, signIn, withPerson } from "./support/chromium.js";
 import { newApplication, whoami } from "./support/client.js";
+import { fixtureAndBrowser } from "./support/houses.js";
 
-let appliance;
-let browser;
-before(async () => {
-  appliance = await startFixture();
-  browser = await openChromium();
-});
-after(async () => {
-  await browser?.close();
-  await appliance?.stop();
-});
+const { appliance, browser } = await fixtureAndBrowser();
 
 const allow = (page) => page.getByRole("button", { name: "Allow", exact: true }).click();
 

@@ -1,22 +1,13 @@
 // Does whoever has keys only get there too? The journeys again, by keyboard alone; and what keys alone need of each page.
 
 import { strict as assert } from "node:assert";
-import { after, before, test } from "node:test";
-import { startFixture } from "../interop/support/appliance.js";
+import { test } from "node:test";
 import { journeys } from "./journeys/index.js";
-import { looks, openChromium, withPerson } from "./support/chromium.js";
+import { looks, withPerson } from "./support/chromium.js";
 import { keyboard, walk } from "./support/hands.js";
+import { fixtureAndBrowser } from "./support/houses.js";
 
-let appliance;
-let browser;
-before(async () => {
-  appliance = await startFixture();
-  browser = await openChromium();
-});
-after(async () => {
-  await browser?.close();
-  await appliance?.stop();
-});
+const { appliance, browser } = await fixtureAndBrowser();
 
 for (const [title, journey] of Object.entries(journeys)) {
   test(`${title}, by keyboard`, () => journey((act) => withPerson(browser, { hands: keyboard }, act)));

@@ -2,21 +2,12 @@
 
 import { strict as assert } from "node:assert";
 import { once } from "node:events";
-import { after, before, test } from "node:test";
-import { startFixture } from "../interop/support/appliance.js";
-import { atHome, heading, openChromium, picture, signIn, withPerson } from "./support/chromium.js";
+import { test } from "node:test";
+import { atHome, heading, picture, signIn, withPerson } from "./support/chromium.js";
 import { statusWith } from "./support/client.js";
+import { fixtureAndBrowser } from "./support/houses.js";
 
-let appliance;
-let browser;
-before(async () => {
-  appliance = await startFixture();
-  browser = await openChromium();
-});
-after(async () => {
-  await browser?.close();
-  await appliance?.stop();
-});
+const { appliance, browser } = await fixtureAndBrowser();
 
 /** Makes a token and returns it; the tab shows it. */
 async function makeToken(page, name) {

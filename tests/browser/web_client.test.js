@@ -8,16 +8,13 @@ import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import { after, before, test } from "node:test";
-import { startFixture } from "../interop/support/appliance.js";
-import { heading, openChromium, signIn, withPerson } from "./support/chromium.js";
+import { heading, signIn, withPerson } from "./support/chromium.js";
+import { fixtureAndBrowser } from "./support/houses.js";
 
-let appliance;
-let browser;
+const { appliance, browser } = await fixtureAndBrowser();
 let site;
 let origin;
 before(async () => {
-  appliance = await startFixture();
-  browser = await openChromium();
   site = createServer((_, response) => {
     response.writeHead(200, { "content-type": "text/html; charset=utf-8" });
     response.end('<!doctype html><title>Client</title><link rel="icon" href="data:,"><h1>A client in a page</h1>');
@@ -27,11 +24,7 @@ before(async () => {
   site.unref();
   origin = `http://localhost:${site.address().port}`;
 });
-after(async () => {
-  await browser?.close();
-  await appliance?.stop();
-  site?.close();
-});
+after(() => site?.close());
 
 /** A fetch by the page in the tab; what the page may see of the answer. */
 function pageFetch(page, url, init) {

@@ -1,7 +1,20 @@
-// Keywards for one journey: one that has somebody in it, and one that nobody has set up.
+// Keywards for one journey or one file of tests: one that has somebody in it, and one that nobody has set up.
 
 import { join } from "node:path";
+import { after } from "node:test";
 import { freePort, scratchFolder, startFixture, startServe } from "../../interop/support/appliance.js";
+import { openChromium } from "./chromium.js";
+
+/** In memory, with one admin and a token, and a browser beside it: both for all tests of the file that asks. */
+export async function fixtureAndBrowser() {
+  const browser = await openChromium();
+  const appliance = await startFixture();
+  after(async () => {
+    await browser.close();
+    await appliance.stop();
+  });
+  return { appliance, browser };
+}
 
 /** In memory, with one admin and a token. */
 export async function withFixture(act, options) {
