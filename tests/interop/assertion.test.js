@@ -7,10 +7,10 @@ import { fileURLToPath } from "node:url";
 import { Agent, bare, spoiled } from "./support/agent.js";
 import { startFixture } from "./support/appliance.js";
 import { signIn } from "./support/full_flow.js";
+import { startHeadersServer } from "./support/headers_server.js";
 import { Person } from "./support/person.js";
 import { assertPython, python } from "./support/python.js";
 import { sdkV2 } from "./support/sdk_v2.js";
-import { startToolsServer } from "./support/tools_server.js";
 
 const CHECK = fileURLToPath(new URL("python/assertion.py", import.meta.url));
 const ASSERTION = "x-keyward-assertion";
@@ -18,11 +18,11 @@ const ASSERTION = "x-keyward-assertion";
 let appliance, tools, others;
 before(async () => {
   assertPython();
-  [tools, others] = [await startToolsServer(), await startToolsServer()];
+  [tools, others] = [await startHeadersServer(), await startHeadersServer()];
   const config = [
-    `[servers.tools]\nurl = "http://${tools.address}/mcp"\nassertion = true`,
-    `[servers.others]\nurl = "http://${others.address}/mcp"\nassertion = true`,
-    `[servers.plain]\nurl = "http://${tools.address}/mcp"`,
+    `[servers.tools]\nurl = "${tools.url}"\nassertion = true`,
+    `[servers.others]\nurl = "${others.url}"\nassertion = true`,
+    `[servers.plain]\nurl = "${tools.url}"`,
     `[servers.behind]\nproxied_url = "https://tools.example.org/mcp"`,
   ];
   appliance = await startFixture({ config: `${config.join("\n")}\n` });
@@ -34,7 +34,7 @@ after(async () => {
 });
 
 /** What PyJWT says of an assertion, at a server whose clock is `ahead` seconds ahead. */
-async function checked(assertion, { audience = `http://${tools.address}/mcp`, ahead = 0 } = {}) {
+async function checked(assertion, { audience = tools.url, ahead = 0 } = {}) {
   const child = spawn(python, [CHECK, appliance.url, audience, `${ahead}`], { stdio: ["pipe", "pipe", "inherit"], timeout: 20_000 });
   let said = "";
   child.stdout.setEncoding("utf8").on("data", (part) => (said += part));
@@ -55,7 +55,7 @@ test("it says who calls, through which client, with which rights, for a minute",
   const { header, claims } = await checked(shownTo(tools));
   assert.deepEqual([header.alg, header.typ], ["EdDSA", "assertion+jwt"]);
   assert.equal(claims.iss, appliance.url);
-  assert.equal(claims.aud, `http://${tools.address}/mcp`);
+  assert.equal(claims.aud, tools.url);
   assert.match(claims.sub, /^usr_/);
   assert.deepEqual(
     [claims.username, claims.client_id, claims.scope, claims.server],
@@ -70,7 +70,7 @@ test("it holds for its server and its minute only, and nobody changes it", async
   const assertion = shownTo(tools);
   const { claims } = await checked(assertion);
   assert.equal(claims.client_id, undefined, "a personal token is nobody's client");
-  assert.deepEqual(await checked(assertion, { audience: `http://${others.address}/mcp` }), { refused: "InvalidAudienceError" });
+  assert.deepEqual(await checked(assertion, { audience: others.url }), { refused: "InvalidAudienceError" });
   assert.deepEqual(await checked(assertion, { audience: at("tools").mcpUrl }), { refused: "InvalidAudienceError" });
   assert.deepEqual(await checked(assertion, { ahead: 61 }), { refused: "ExpiredSignatureError" });
   assert.deepEqual(await checked(spoiled(assertion)), { refused: "InvalidSignatureError" });
@@ -78,7 +78,7 @@ test("it holds for its server and its minute only, and nobody changes it", async
   assert.equal((await bare(at("others").mcpUrl, appliance.personalToken)).status, 200);
   assert.notEqual(shownTo(others), assertion);
   assert.deepEqual(await checked(shownTo(others)), { refused: "InvalidAudienceError" });
-  assert.ok((await checked(shownTo(others), { audience: `http://${others.address}/mcp` })).claims);
+  assert.ok((await checked(shownTo(others), { audience: others.url })).claims);
 
   assert.equal((await bare(at("plain").mcpUrl, appliance.personalToken)).status, 200);
   assert.equal(shownTo(tools), undefined, "a server that did not ask for it");

@@ -6,12 +6,12 @@ import { after, before, describe, test } from "node:test";
 import { Agent, bare, spoiled } from "./support/agent.js";
 import { freePort, startFixture } from "./support/appliance.js";
 import { revoke, signIn } from "./support/full_flow.js";
+import { startHeadersServer } from "./support/headers_server.js";
 import { startCaddy, startNginx, startTraefik } from "./support/owners_proxy.js";
 import { Person } from "./support/person.js";
 import { rawRequest } from "./support/raw_request.js";
 import { sdkV1 } from "./support/sdk_v1.js";
 import { sdkV2 } from "./support/sdk_v2.js";
-import { startToolsServer } from "./support/tools_server.js";
 
 const IDENTITY = ["x-keyward-user", "x-keyward-user-id", "x-keyward-client", "x-keyward-scopes"];
 const MESSAGE = { "Content-Type": "application/json", Accept: "application/json, text/event-stream" };
@@ -27,7 +27,7 @@ for (const [name, startProxy] of [["Caddy", startCaddy], ["nginx", startNginx], 
       const port = await freePort();
       const config = `trusted_proxies = ["127.0.0.1"]\n[servers.tools]\nproxied_url = "http://127.0.0.1:${port}/mcp"\n`;
       appliance = await startFixture({ config });
-      tools = await startToolsServer();
+      tools = await startHeadersServer();
       proxy = await startProxy({ port, keyward: new URL(appliance.url).host, upstream: tools.address });
     });
     after(async () => {

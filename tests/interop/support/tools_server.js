@@ -1,21 +1,23 @@
-// A small MCP server without any sign-in, on the 1.x SDK: its one tool says which headers a call came with.
+// A small MCP server without any sign-in, with the tools that it is given.
+//
+// Only Node's own modules are used here, so that other test projects can share this file: each brings its own 1.x SDK.
 
 import { once } from "node:events";
 import { createServer } from "node:http";
-import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
-import { StreamableHTTPServerTransport } from "@modelcontextprotocol/sdk/server/streamableHttp.js";
 
-/** Listens until `close()`; `calls()` is how many requests came, `last()` the headers of the last, as [name, value] each. */
-export async function startToolsServer() {
+/**
+ * Listens until `close()`; `calls()` is how many requests came, `last()` the headers of the last, as [name, value] each.
+ *
+ * A tool is what the SDK is told of it, and what it `does`. Each request has a server of its own.
+ */
+export async function startToolsServer({ McpServer, StreamableHTTPServerTransport }, itself, tools) {
   let count = 0;
   let last = [];
   const server = createServer(async (request, response) => {
     count += 1;
     last = request.rawHeaders.flatMap((name, at, all) => (at % 2 === 0 ? [[name, all[at + 1]]] : []));
-    const mcp = new McpServer({ name: "tools", version: "1.0.0" });
-    mcp.registerTool("headers", { description: "Says with which headers it was called." }, ({ requestInfo }) => ({
-      content: [{ type: "text", text: JSON.stringify(requestInfo.headers) }],
-    }));
+    const mcp = new McpServer(itself);
+    for (const [name, { does, ...told }] of Object.entries(tools)) mcp.registerTool(name, told, does);
     const transport = new StreamableHTTPServerTransport({ sessionIdGenerator: undefined });
     response.on("close", () => transport.close());
     await mcp.connect(transport);
@@ -23,8 +25,10 @@ export async function startToolsServer() {
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
+  const address = `127.0.0.1:${server.address().port}`;
   return {
-    address: `127.0.0.1:${server.address().port}`,
+    address,
+    url: `http://${address}/mcp`,
     calls: () => count,
     last: () => last,
     close() {
