@@ -19,7 +19,7 @@ use crate::store::{AsKey, Key, Reads, Record, Scan, Table};
 /// Rows of one page.
 const PER_PAGE: usize = 25;
 /// Rows that one page looks at.
-const MOST_LOOKED_AT: usize = 2_000;
+const MOST_LOOKED_AT: usize = 1_000;
 
 /// Which rows are meant. Each part narrows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -31,7 +31,7 @@ pub struct SigningKeyEntry {
 }
 
 /// Personal tokens that a list of the keys looks at.
-const LOOKED_AT_FOR_LIST: usize = 1_000;
+const LOOKED_AT_FOR_LIST: usize = 500;
 /// Personal tokens that are looked at before one key is condemned.
 const LOOKED_AT_FOR_ONE: usize = 20_000;
 

@@ -168,7 +168,11 @@ impl Dashboard {
         let paths = [
             ("home", String::new()),
             ("tokens, 900 of one's own", "/api-keys".to_owned()),
+            ("tokens with a part of a name, of which there are none", "/api-keys?text=zebra".to_owned()),
             ("a new token", "/api-keys/new".to_owned()),
+            ("access by apps", "/access".to_owned()),
+            ("access by tokens", "/access?what=tokens".to_owned()),
+            ("access by tokens of a person", format!("/access?what=tokens&person={person}")),
             ("connected apps", "/connections".to_owned()),
             ("servers", "/servers".to_owned()),
             ("a server", "/servers/keyward".to_owned()),

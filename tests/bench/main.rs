@@ -161,7 +161,8 @@ fn forward() {
         bare.push(forward::half_way(&chain.bare_call, 1_000));
         through.push(forward::half_way(&chain.keyward_call, 1_000));
     }
-    let more = |than: &[Duration], times: &[Duration]| median(times.iter().zip(than).map(|(a, b)| a.saturating_sub(*b)));
+    let more =
+        |than: &[Duration], times: &[Duration]| median(times.iter().zip(than).map(|(a, b)| a.saturating_sub(*b)));
     let (bare_added, added) = (more(&direct, &bare), more(&direct, &through));
     let [direct, bare, through] = [direct, bare, through].map(median).map(micros);
     note("latency at one client, straight to the upstream: p50, us", direct);

@@ -16,7 +16,7 @@ use std::time::Duration;
 /// Tokens of one page, which stays light with a chart beside each.
 const PER_PAGE: usize = 20;
 /// Tokens that one page looks at.
-const MOST_LOOKED_AT: usize = 2_000;
+const MOST_LOOKED_AT: usize = 1_000;
 /// A token that ends within this time, and of whose life less than a quarter is left, expires soon.
 pub(super) const SOON: Duration = days(14);
 
@@ -141,17 +141,22 @@ impl App {
         })
     }
 
-    /// The owner's tokens that work, the one that ends first before the others.
-    pub fn live_personal_tokens(&self, owner: UserId) -> Result<Vec<PersonalTokenEntry>, OperationError> {
+    /// The owner's tokens that work, the one that ends first before the others, of at most `limit`; and how many there are.
+    pub fn live_personal_tokens(
+        &self,
+        owner: UserId,
+        limit: usize,
+    ) -> Result<(Vec<PersonalTokenEntry>, usize), OperationError> {
         let now = self.now();
         self.store.read(|tx| {
-            let mut entries = Vec::new();
-            for id in live_ids(tx, owner, now)? {
-                if let Some(token) = tx.get(PERSONAL_TOKENS, &id)? {
+            let ids = live_ids(tx, owner, now)?;
+            let mut entries = Vec::with_capacity(limit);
+            for id in ids.iter().take(limit) {
+                if let Some(token) = tx.get(PERSONAL_TOKENS, id)? {
                     entries.push(self.entry(tx, token, now)?);
                 }
             }
-            Ok(entries)
+            Ok((entries, ids.len()))
         })
     }
 

@@ -106,14 +106,14 @@ impl UserView {
     fn read(app: &App, id: UserId, frame: Frame, is_self: bool) -> Result<Self, OperationError> {
         let (now, servers) = (app.now(), app.live().servers());
         let entry = app.user_entry(id)?;
-        let (tokens, connections) = (app.live_personal_tokens(id)?, app.connections(id)?);
-        let more = (tokens.len().saturating_sub(SHOWN), connections.len().saturating_sub(SHOWN));
-        let (tokens, connections) = (tokens.into_iter().take(SHOWN), connections.into_iter().take(SHOWN));
+        let ((tokens, all_tokens), connections) = (app.live_personal_tokens(id, SHOWN)?, app.connections(id)?);
+        let more = (all_tokens.saturating_sub(SHOWN), connections.len().saturating_sub(SHOWN));
+        let connections = connections.into_iter().take(SHOWN);
         Ok(Self {
             groups: GroupChoice::all(app.group_names()?, &entry.user.groups),
             second_factor: app.factors(&entry.user)?.in_words(),
             sessions: app.session_count(&entry.user)?,
-            tokens: tokens.map(|entry| TokenRow::of(entry, &servers, now)).collect(),
+            tokens: tokens.into_iter().map(|entry| TokenRow::of(entry, &servers, now)).collect(),
             connections: connections.map(|connection| ConnectionRow::of(app, connection)).collect::<Result<_, _>>()?,
             user: UserRow::of(entry, now),
             more,
