@@ -35,7 +35,7 @@ pub const EVENTS_AT_MOST: usize = 1_000_000;
 /// Calls that are put at once: what the queue holds.
 const AT_ONCE: usize = 4_000;
 /// Times that each page is asked for.
-const TIMES: usize = 21;
+const TIMES: usize = 101;
 const HOST: &str = "127.0.0.1:8080";
 const PASSWORD: &str = "four quiet random words";
 
