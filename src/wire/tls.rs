@@ -12,7 +12,7 @@ pub struct Roots(Arc<RootCertStore>);
 
 /// The extra root certificates cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the extra root certificates are not PEM with certificates: {0}")]
+#[error("expected a PEM file with certificates: {0}")]
 pub struct BadRoots(String);
 
 /// Why a connection over TLS was not made, as far as that tells what to do.

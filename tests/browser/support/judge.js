@@ -15,23 +15,18 @@ const MOST_BYTES = 60_000;
 /** Of the window, times how far: a line of small print that goes is less. */
 const MOST_JUMP = 0.01;
 
-/**
- * Opens each page and gathers every finding before failing, so that one run tells all.
- *
- * The dark looks have the same elements as the light ones: of axe-core's rules, those about colours are asked.
- */
+/** Opens each page and gathers every finding before failing, so that one run tells all. */
 export async function judge(page, pages, lookName) {
   const findings = [];
   // Cheaper than sending it to each page.
   await page.addInitScript(axeFile);
-  const rules = lookName === "dark" ? ["color-contrast", "link-in-text-block"] : undefined;
   for (const [name, [route, open]] of Object.entries(pages)) {
     try {
       await open(page);
       await picture(page, `${name}-${lookName}`);
       const { pathname } = new URL(page.url());
       if (!leadsTo(route, pathname)) findings.push(`${name}: is at ${pathname} and not at ${route}`);
-      findings.push(...(await faults(page, rules)).map((fault) => `${name}: ${fault}`));
+      findings.push(...(await faults(page)).map((fault) => `${name}: ${fault}`));
     } catch (error) {
       findings.push(`${name} at ${page.url()}: ${error.message}`);
     }
@@ -45,8 +40,8 @@ export function leadsTo(route, path) {
   return new RegExp(`^${pattern}$`).test(path);
 }
 
-/** What is wrong with what the tab shows, by these rules of axe-core or by all. */
-export async function faults(page, rules) {
+/** What is wrong with what the tab shows. */
+export async function faults(page) {
   const found = [];
   const { scroll, width, bytes, elsewhere, jumps } = await page.evaluate(async () => {
     const shifts = [];
@@ -67,9 +62,7 @@ export async function faults(page, rules) {
   if (bytes > MOST_BYTES) found.push(`weighs ${bytes} bytes`);
   if (elsewhere.length > 0) found.push(`loads ${elsewhere}`);
   if (!(await page.evaluate(() => "axe" in globalThis))) await page.evaluate(axeFile);
-  // There is nothing to fetch first: style sheets are the page's own.
-  const options = { resultTypes: ["violations"], preload: false, ...(rules && { runOnly: rules }) };
-  const { violations } = await page.evaluate((options) => globalThis.axe.run(document, options), options);
+  const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
   for (const { id, help, nodes } of violations) {
     found.push(`${id}: ${help}: ${nodes.map(({ html }) => html).slice(0, 3).join(" ")}`);
   }
