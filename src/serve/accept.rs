@@ -8,9 +8,9 @@
 use crate::serve::activity::{Activity, Answering, Verdict, Watched};
 use crate::serve::opening::{Spoken, recognise};
 use crate::serve::peers::{PeerPlace, Peers};
+use crate::serve::unread::Unread;
 use crate::wire::client_address::PeerAddress;
 use crate::wire::limits::Limits;
-use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
 use hyper::body::Incoming;
@@ -173,13 +173,18 @@ where
                 _ = watch_stop.wait_for(|stopping| *stopping) => return,
             };
             let service = hyper::service::service_fn({
-                let activity = activity.clone();
+                let (activity, unread) = (activity.clone(), Unread::default());
                 move |request: hyper::Request<Incoming>| {
                     let in_flight = activity.begin(request.version());
-                    let mut request = request.map(Body::new);
+                    let unread = unread.clone();
+                    let mut request = unread.lend(request);
                     request.extensions_mut().insert(PeerAddress(peer));
                     let answer = router.clone().call(request);
-                    async move { answer.await.map(|answer| answer.map(|body| Answering::new(body, in_flight))) }
+                    async move {
+                        let mut answer = answer.await?;
+                        unread.settle(&mut answer).await;
+                        Ok::<_, Infallible>(answer.map(|body| Answering::new(body, in_flight)))
+                    }
                 }
             });
             let stream = TokioIo::new(Watched { stream, activity: activity.clone() });
@@ -241,7 +246,8 @@ impl Rest<'_> {
 mod tests {
     use super::*;
     use crate::wire::client_address::TrustedProxies;
-    use axum::routing::get;
+    use axum::body::Body;
+    use axum::routing::{get, post};
     use axum::{Extension, Router};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::sync::{Notify, oneshot};
@@ -269,7 +275,9 @@ mod tests {
         };
         let router = Router::new()
             .route("/peer", get(|Extension(PeerAddress(peer)): Extension<PeerAddress>| async move { peer.to_string() }))
-            .route("/slow", get(slow));
+            .route("/slow", get(slow))
+            .route("/unread", post(|| async { "not read" }))
+            .route("/read", post(|body: String| async move { body }));
         let socket = BoundSocket::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = socket.address();
         let listener = socket.listen().unwrap();
@@ -326,6 +334,56 @@ mod tests {
         let mut answer = vec![0; 4096];
         let read = stream.read(&mut answer).await.unwrap_or(0);
         String::from_utf8_lossy(&answer[..read]).into_owned()
+    }
+
+    /// Sends the head of a POST, and `body` some moments later; reads the answer.
+    async fn post_in_two(stream: &mut TcpStream, path: &str, headers: &str, body: &[u8]) -> String {
+        let head = format!("POST {path} HTTP/1.1\r\nhost: localhost\r\n{headers}\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        stream.write_all(body).await.unwrap();
+        let mut answer = vec![0; 4096];
+        let read = stream.read(&mut answer).await.unwrap_or(0);
+        String::from_utf8_lossy(&answer[..read]).into_owned()
+    }
+
+    #[tokio::test]
+    async fn a_body_that_nobody_reads_does_not_end_its_connection() {
+        let running = start(Limits::default());
+        let mut stream = TcpStream::connect(running.address).await.unwrap();
+        for _ in 0..2 {
+            let answer = post_in_two(&mut stream, "/unread", "content-length: 5\r\n", b"later").await;
+            assert!(answer.ends_with("not read") && !answer.contains("connection:"), "{answer}");
+            let chunked = "transfer-encoding: chunked\r\n";
+            let answer = post_in_two(&mut stream, "/unread", chunked, b"5\r\nlater\r\n0\r\n\r\n").await;
+            assert!(answer.ends_with("not read") && !answer.contains("connection:"), "{answer}");
+            let large = vec![b'a'; 3 * 1024 * 1024];
+            let answer =
+                post_in_two(&mut stream, "/unread", &format!("content-length: {}\r\n", large.len()), &large).await;
+            assert!(answer.ends_with("not read") && !answer.contains("connection:"), "{answer}");
+            let answer = post_in_two(&mut stream, "/read", "content-length: 5\r\n", b"later").await;
+            assert!(answer.ends_with("later") && !answer.contains("connection:"), "{answer}");
+        }
+    }
+
+    #[tokio::test]
+    async fn who_sends_a_body_too_large_too_slowly_or_only_when_asked_is_told_that_the_connection_ends() {
+        let running = start(Limits::default());
+        for headers in
+            ["content-length: 5\r\n", "content-length: 5\r\nexpect: 100-continue\r\n", "content-length: 99999999\r\n"]
+        {
+            let mut stream = TcpStream::connect(running.address).await.unwrap();
+            let begun = tokio::time::Instant::now();
+            let answer = post_in_two(&mut stream, "/unread", headers, b"").await;
+            assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("connection: close"), "{headers}: {answer}");
+            let waited = begun.elapsed() > Duration::from_secs(3);
+            assert_eq!(waited, headers == "content-length: 5\r\n", "{headers}: only what is on its way is awaited");
+            until_closed(&mut stream).await;
+        }
+        let mut stream = TcpStream::connect(running.address).await.unwrap();
+        let wanted = "content-length: 5\r\nexpect: 100-continue\r\n";
+        let answer = post_in_two(&mut stream, "/read", wanted, b"later").await;
+        assert!(answer.starts_with("HTTP/1.1 100"), "{answer}");
     }
 
     /// How long it takes until the other side closes.

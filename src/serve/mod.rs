@@ -12,6 +12,7 @@ mod opening;
 pub mod peers;
 mod reload;
 mod stop;
+mod unread;
 
 pub use error::ServeError;
 pub use reload::Reread;

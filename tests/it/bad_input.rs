@@ -1,9 +1,12 @@
 //! Whatever is sent to whatever route: a clear answer in the route's own form, never a 5xx, never a stack trace.
 
-use crate::support::{Answer, Appliance, Browser};
+use crate::support::{Answer, Appliance, Browser, Served, free_address};
 use axum::body::Body;
 use axum::http::Method;
 use serde_json::{Value, json};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
 
 /// Every path of the HTTP surface, and a few that are none.
 const PATHS: &[&str] = &[
@@ -101,6 +104,40 @@ async fn no_route_breaks_on_any_body_or_type() {
                 check(&answer, &format!("POST {path} {kind}"));
             }
         }
+    }
+}
+
+/// Many clients send the head of a request and its body one after the other, and keep the connection for the next one: the
+/// first thing that most of them do is to be refused.
+#[test]
+fn no_route_ends_a_connection_because_of_a_body_that_it_does_not_want() {
+    let folder = tempfile::tempdir().unwrap();
+    let served = Served::start(&folder.path().join("keyward"), free_address());
+    let stream = TcpStream::connect(served.address).unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let mut answers = BufReader::new(stream.try_clone().unwrap());
+    let mut ask = |path: &str| -> io::Result<String> {
+        let head = format!("POST {path} HTTP/1.1\r\nhost: {}\r\ncontent-length: 5\r\n\r\n", served.address);
+        (&stream).write_all(head.as_bytes())?;
+        std::thread::sleep(Duration::from_millis(20));
+        (&stream).write_all(b"later")?;
+        let (mut head, mut length) = (String::new(), 0);
+        while !head.ends_with("\r\n\r\n") {
+            let begin = head.len();
+            if answers.read_line(&mut head)? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            length =
+                head[begin..].strip_prefix("content-length: ").map_or(length, |value| value.trim().parse().unwrap());
+        }
+        answers.read_exact(&mut vec![0; length])?;
+        Ok(head)
+    };
+    for path in PATHS {
+        let head = ask(path).unwrap_or_else(|error| panic!("before or at {path}: {error}"));
+        assert!(head.starts_with("HTTP/1.1 ") && !head.contains("\r\nconnection:"), "{path}: {head}");
+        assert!(!head.contains("transfer-encoding"), "{path}: {head}");
     }
 }
 
