@@ -1,22 +1,22 @@
-//! What becomes of a body that its handler did not read? It is read here, and thrown away, before the answer goes out.
+//! What becomes of a body that its handler did not read? It is read here, and discarded, before the answer goes out.
 //!
 //! Many clients send the head of a request and its body one after the other. An answer to the head alone, as a 401 is, leaves
 //! a body on its way, and hyper then closes the connection without a word in the answer: a client that keeps it for its
 //! next request loses that. A body of another size or pace than [`MOST`] and [`PATIENCE`] is not awaited; the answer then
 //! says that the connection ends (RFC 9112 §9.6). HTTP/2 needs none of this: a stream ends without its connection.
 
+use crate::wire::body;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::http::header::{CONNECTION, EXPECT};
 use axum::http::{HeaderValue, Request, Version};
 use axum::response::Response;
-use http_body_util::BodyExt;
 use hyper::body::{Frame, Incoming, SizeHint};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-/// Most bytes that are thrown away for one answer.
+/// Most bytes that are discarded for one answer.
 const MOST: u64 = 16 * 1024 * 1024;
 
 /// Longest time in which they arrive.
@@ -47,12 +47,12 @@ impl Unread {
     /// Makes `response` fit for its connection: nothing is left to read, or the client is told that it ends.
     pub(super) async fn settle(&self, response: &mut Response) {
         let Some(left) = self.swap(None) else { return };
-        let thrown_away = match left {
+        let discarded = match left {
             // Boxed: rare, and larger than what else an answer takes.
-            Left::Rest(body) => Box::pin(tokio::time::timeout(PATIENCE, throw_away(body))).await.unwrap_or(false),
+            Left::Rest(rest) => Box::pin(body::discard(rest, MOST, PATIENCE)).await,
             Left::KeptBack => false,
         };
-        if !thrown_away {
+        if !discarded {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
     }
@@ -60,22 +60,6 @@ impl Unread {
     fn swap(&self, left: Option<Left>) -> Option<Left> {
         std::mem::replace(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), left)
     }
-}
-
-/// Reads `body` to its end, if that comes within [`MOST`] bytes.
-async fn throw_away(mut body: Incoming) -> bool {
-    if body.size_hint().lower() > MOST {
-        return false;
-    }
-    let mut read = 0;
-    while let Some(frame) = body.frame().await {
-        let Ok(frame) = frame else { return false };
-        read += frame.data_ref().map_or(0, |data| data.len() as u64);
-        if read > MOST {
-            return false;
-        }
-    }
-    true
 }
 
 /// A body on loan.

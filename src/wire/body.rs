@@ -1,9 +1,10 @@
-//! What did the caller send as a body? Read whole, within a size and a time, before anything looks at it.
+//! What did the caller send as a body? Read whole, within a size and a time, before anything looks at it; or
+//! discarded.
 //!
 //! Each route turns a [`BodyProblem`] into an error of its own form (a page, OAuth's JSON, JSON-RPC). The size counts
 //! what arrives, whatever `Content-Length` claims.
 
-use axum::body::{Body, Bytes};
+use axum::body::{Body, Bytes, HttpBody};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -75,6 +76,32 @@ async fn whole(mut body: Limited<Body>) -> Result<Bytes, Box<dyn Error + Send + 
     Ok(if all.is_empty() { first } else { all.into() })
 }
 
+/// Reads a body that nobody wants; whether it ended within `limit` bytes and `patience`.
+pub async fn discard<B>(body: B, limit: u64, patience: Duration) -> bool
+where
+    B: HttpBody<Data = Bytes> + Unpin,
+{
+    if body.size_hint().lower() > limit {
+        return false;
+    }
+    tokio::time::timeout(patience, ends_within(body, limit)).await.unwrap_or(false)
+}
+
+async fn ends_within<B>(mut body: B, limit: u64) -> bool
+where
+    B: HttpBody<Data = Bytes> + Unpin,
+{
+    let mut read = 0;
+    while let Some(frame) = body.frame().await {
+        let Ok(frame) = frame else { return false };
+        read += frame.data_ref().map_or(0, |data| data.len() as u64);
+        if read > limit {
+            return false;
+        }
+    }
+    true
+}
+
 /// Says it is JSON: `application/json` or `application/*+json` (RFC 6839 §3.1), parameters ignored.
 pub fn is_json(headers: &HeaderMap) -> bool {
     media_type(headers)
@@ -138,6 +165,20 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_body_that_nobody_wants_is_discarded_up_to_a_size() {
+        let parts = |count: usize| {
+            let sent = std::iter::repeat_n("1234", count).map(|part| Frame::data(Bytes::from_static(part.as_bytes())));
+            Body::new(Parts(sent.collect()))
+        };
+        let patience = Duration::from_secs(1);
+        assert!(discard(Body::empty(), 0, patience).await);
+        assert!(discard(Body::from("12345678"), 8, patience).await);
+        assert!(!discard(Body::from("123456789"), 8, patience).await);
+        assert!(discard(parts(2), 8, patience).await);
+        assert!(!discard(parts(3), 8, patience).await);
+    }
+
+    #[tokio::test]
     async fn a_body_that_never_comes_is_given_up() {
         struct Never;
         impl hyper::body::Body for Never {
@@ -149,6 +190,7 @@ mod tests {
         }
         let problem = read_within(&HeaderMap::new(), Body::new(Never), 4, Duration::from_millis(5)).await;
         assert_eq!(problem, Err(BodyProblem::TooSlow));
+        assert!(!discard(Body::new(Never), 4, Duration::from_millis(5)).await);
     }
 
     #[test]
