@@ -61,7 +61,7 @@ async fn a_list_is_turned_page_by_page_in_both_directions() {
 async fn tokens_are_found_by_their_state() {
     let appliance = Appliance::new();
     let mut browser = Browser::signed_in(&appliance).await;
-    make(&appliance, "short", days(40));
+    let short = make(&appliance, "short", days(40));
     let revoked = make(&appliance, "revoked", days(300));
     let (_, used) = appliance.personal_token("used");
     call(&appliance, &used).await.expect(200);
@@ -85,7 +85,13 @@ async fn tokens_are_found_by_their_state() {
     }
     let page = browser.get(&appliance, TOKENS).await.expect(200);
     assert!(page.body.contains("expires soon") && page.body.contains("never used"), "{}", page.body);
-    appliance.advance(days(90));
+    let revoked = format!("{TOKENS}/{revoked}");
+    assert!(!browser.get(&appliance, &revoked).await.expect(200).body.contains("<dt>Expire"), "it ended before");
+    appliance.advance(days(10));
+    let mut later = Browser::signed_in(&appliance).await;
+    let short = later.get(&appliance, &format!("{TOKENS}/{short}")).await.expect(200).body;
+    assert!(short.contains("<dt>Expired</dt>") && short.contains("1 day ago"), "{short}");
+    appliance.advance(days(80));
     appliance.app.sweep().unwrap();
     let mut later = Browser::signed_in(&appliance).await;
     let page = later.get(&appliance, TOKENS).await.expect(200);

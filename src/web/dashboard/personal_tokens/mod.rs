@@ -45,7 +45,7 @@ pub struct TokenRow {
     pub allows: String,
     /// When it was made.
     pub created: When,
-    /// When it stops or stopped working by itself.
+    /// When it stops or stopped working if nobody ends it before.
     pub expires: When,
     /// The latest use; none if it was never used.
     pub last_used: Option<LastUsed>,
@@ -91,6 +91,16 @@ impl TokenRow {
     pub fn works(&self) -> bool {
         use TokenState::{Expired, Found, Replaced, Revoked};
         !matches!(self.state, Expired | Revoked(_) | Found(_) | Replaced)
+    }
+
+    /// When it ends, or ended, without anybody's doing; none if somebody ended it before.
+    pub const fn ends(&self) -> Option<&When> {
+        use TokenState::{Active, Expired, ExpiresSoon, ExpiresVerySoon, Found, Leaving, Replaced, Revoked};
+        match &self.state {
+            Active | ExpiresSoon | ExpiresVerySoon | Expired => Some(&self.expires),
+            Leaving(at) => Some(at),
+            Revoked(_) | Found(_) | Replaced => None,
+        }
     }
 
     /// Whether another may still take its place.
