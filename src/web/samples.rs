@@ -330,11 +330,22 @@ fn nothing_is_inline_and_nothing_comes_from_elsewhere() {
             assert!(element.attributes.keys().all(|key| *key != "style" && !key.starts_with("on")), "{element:?}");
             let loaded = match element.tag {
                 "script" | "img" => Some(element.get("src").expect("a source")),
-                "link" => element.get("href"),
+                "link" if element.get("rel") != Some("expect") => element.get("href"),
                 _ => None,
             };
             assert!(loaded.is_none_or(|url| url.starts_with("/assets/")), "{loaded:?}");
         }
+    });
+}
+
+#[test]
+fn a_page_is_painted_when_its_last_element_is_there() {
+    on_every_page(|_, elements| {
+        let awaited =
+            elements.iter().find(|element| element.get("rel") == Some("expect")).expect("an element to wait for");
+        assert_eq!(awaited.get("blocking"), Some("render"));
+        let last = elements.last().and_then(|element| element.get("id")).expect("a last element");
+        assert_eq!(awaited.get("href"), Some(format!("#{last}").as_str()));
     });
 }
 
